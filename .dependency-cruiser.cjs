@@ -1,0 +1,1 @@
+module.exports = { forbidden: [], options: { doNotFollow: { path: 'node_modules' }, enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'], extensions: ['.ts', '.js', '.mjs'] } } };
