@@ -1,0 +1,162 @@
+/**
+ * What a user declares, as data. A pack is a list of these; no engine code knows any key that occurs in one.
+ */
+import type { Role } from './api-key.ts';
+
+/**
+ * Where in an event a value is read: `data.<key>[.<key>…]` (keys of `A-Z a-z 0-9 _`), or one of the attributes `subject`,
+ * `source`, `type`.
+ */
+export type FieldReference = string;
+
+const FIELD_REFERENCE = /^(?:subject|source|type|data(?:\.[A-Za-z_][A-Za-z0-9_]{0,63}){1,8})$/;
+
+export function isFieldReference(text: string): boolean {
+  return FIELD_REFERENCE.test(text);
+}
+
+export const FILTER_OPERATORS = [
+  'eq',
+  'ne',
+  'in',
+  'nin',
+  'gt',
+  'gte',
+  'lt',
+  'lte',
+  'contains',
+  'exists',
+] as const;
+export type FilterOperator = (typeof FILTER_OPERATORS)[number];
+export type FilterValue = string | number | boolean | readonly (string | number | boolean)[];
+
+/**
+ * `gt gte lt lte` compare numbers; the others compare text. `in` and `nin` take a list; `exists` takes true or false. An absent
+ * or empty field satisfies only `exists: false`, `ne` and `nin`.
+ */
+export interface FieldCondition {
+  readonly field: FieldReference;
+  readonly op: FilterOperator;
+  readonly value: FilterValue;
+}
+
+export interface DimensionDeclaration {
+  readonly key: string;
+  readonly title: string;
+  readonly field: FieldReference;
+  /**
+   * True: rollups are kept by this dimension. False for what has thousands of values (a user, a path): questions about it are
+   * answered from raw, exactly, while raw is kept.
+   */
+  readonly rolledUp: boolean;
+}
+
+export const AGGREGATIONS = ['count', 'sum', 'avg', 'min', 'max', 'last', 'unique', 'quantile'] as const;
+export type Aggregation = (typeof AGGREGATIONS)[number];
+
+interface MetricCommon {
+  /** `<pack>.<name>`, lower case: letters, digits, `_`, dots between. */
+  readonly key: string;
+  readonly title: string;
+  readonly description: string;
+  /** A UCUM-like unit or a currency (`ms`, `By`, `{token}`, `%`, `USD`). */
+  readonly unit: string;
+  readonly direction: 'up-is-better' | 'down-is-better' | 'neutral';
+  /** The least role that may ask; `viewer` when absent. */
+  readonly role?: Role;
+}
+
+export interface BaseMetric extends MetricCommon {
+  readonly kind: 'base';
+  readonly eventTypes: readonly string[];
+  /** All must hold for an event to count. */
+  readonly filters?: readonly FieldCondition[];
+  /** Required for every aggregation but `count`. `unique` reads text; the others a number (JSON number, or text that is one). */
+  readonly value?: FieldReference;
+  readonly aggregation: Aggregation;
+  /** For `quantile`: 0 < level < 1. */
+  readonly level?: number;
+  /** Keys of the pack's dimensions that may be grouped and filtered by. */
+  readonly dimensions: readonly string[];
+}
+
+export interface DerivedMetric extends MetricCommon {
+  readonly kind: 'derived';
+  /** Numbers, metric keys, `+ - * /` and parentheses. Division by zero, or an absent operand, gives null. */
+  readonly expression: string;
+}
+
+export type MetricDeclaration = BaseMetric | DerivedMetric;
+
+export interface EventFieldDeclaration {
+  readonly field: FieldReference;
+  readonly type: 'string' | 'number' | 'boolean';
+  readonly description: string;
+  readonly unit?: string;
+}
+
+export interface EventTypeDeclaration {
+  readonly type: string;
+  readonly title: string;
+  readonly description: string;
+  readonly fields: readonly EventFieldDeclaration[];
+}
+
+/**
+ * How one record of a foreign file becomes an event. `columns` names come from the format: the header of a CSV, the keys of
+ * an NDJSON object, or for `combined-log` the fixed `client ident user time method path protocol status bytes referrer agent`.
+ */
+export interface ImportMapping {
+  /** `<pack>.<name>`. */
+  readonly key: string;
+  readonly title: string;
+  readonly format: 'csv' | 'ndjson' | 'combined-log';
+  readonly eventType: string;
+  /** The CloudEvents `source` of the imported events. */
+  readonly source: string;
+  readonly time: {
+    readonly column: string;
+    /** `rfc3339`: offset required unless `assumeUtc`; a space for `T` is accepted. `unix-s` and `unix-ms`: decimal text. `clf`: `17/May/2015:10:05:03 +0000`. */
+    readonly format: 'rfc3339' | 'unix-s' | 'unix-ms' | 'clf';
+    readonly assumeUtc?: boolean;
+  };
+  readonly subject?: string;
+  /** Data fields from columns. An empty or `-` cell leaves the field out. */
+  readonly fields: readonly {
+    readonly field: FieldReference;
+    readonly column: string;
+    readonly type: 'string' | 'number' | 'boolean';
+  }[];
+  /** Data fields that `--set name=value` fills, each a string; required ones must be given. */
+  readonly settable: readonly {
+    readonly field: FieldReference;
+    readonly name: string;
+    readonly required: boolean;
+  }[];
+}
+
+/** How a flat JSON object posted to a typed recorder becomes an event of the pack. */
+export interface Recorder {
+  /** The last segment of `/api/v1/analytics/metrics/{name}`. */
+  readonly name: string;
+  readonly eventType: string;
+  /** From which key of the posted object each data field comes; all other keys are rejected. */
+  readonly fields: readonly {
+    readonly from: string;
+    readonly field: FieldReference;
+    readonly type: 'string' | 'number' | 'boolean';
+    readonly required: boolean;
+  }[];
+}
+
+/** A domain, as data. */
+export interface Pack {
+  readonly key: string;
+  readonly title: string;
+  readonly description: string;
+  readonly eventTypes: readonly EventTypeDeclaration[];
+  readonly dimensions: readonly DimensionDeclaration[];
+  readonly metrics: readonly MetricDeclaration[];
+  readonly importMappings: readonly ImportMapping[];
+  readonly recorders: readonly Recorder[];
+}
