@@ -1,11 +1,37 @@
-/** One configuration; `scripts/test.mjs` picks the files. */
+/**
+ * One configuration; `scripts/test.mjs` picks the files through TIDEMARK_TEST_FILES. A bare `npx jest <path>` sees
+ * every test file.
+ */
+const FILES = {
+  all: { testMatch: ['**/*.test.ts'], testPathIgnorePatterns: ['/node_modules/'] },
+  /** No process, no network, no backend. */
+  unit: {
+    testMatch: ['**/*.test.ts'],
+    testPathIgnorePatterns: ['/node_modules/', '\\.(int|e2e)\\.test\\.ts$'],
+  },
+  /** Everything that needs only Node. */
+  node: { testMatch: ['**/*.test.ts'], testPathIgnorePatterns: ['/node_modules/', '\\.int\\.test\\.ts$'] },
+  /** What runs against real Kafka, ClickHouse, Postgres and Redis. */
+  real: { testMatch: ['**/*.int.test.ts', '**/*.e2e.test.ts'], testPathIgnorePatterns: ['/node_modules/'] },
+};
+
+const picked = process.env.TIDEMARK_TEST_FILES ?? 'all';
+if (!Object.hasOwn(FILES, picked)) {
+  throw new Error(`TIDEMARK_TEST_FILES is ${picked}, expected one of ${Object.keys(FILES).join(', ')}`);
+}
+
 export default {
   testEnvironment: 'node',
+  ...FILES[picked],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',
-      { jsc: { target: 'es2023', parser: { syntax: 'typescript' } }, module: { type: 'es6' }, sourceMaps: 'inline' },
+      {
+        jsc: { target: 'es2023', parser: { syntax: 'typescript' } },
+        module: { type: 'es6' },
+        sourceMaps: 'inline',
+      },
     ],
   },
   roots: ['<rootDir>/packages', '<rootDir>/services'],
