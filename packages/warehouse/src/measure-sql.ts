@@ -1,0 +1,177 @@
+/**
+ * The one generator that turns a measure's declaration into SQL. Rollups are made with it, open buckets are answered with it,
+ * and both are merged and finished with it: that is why a number does not change when its bucket closes.
+ *
+ * A *state row* holds, for one output bucket and one combination of dimension values, the columns of `STATE_COLUMNS`. Raw gives state
+ * rows by aggregation (`rawStateColumns`), a rollup by reading (`ROLLUP_STATE_COLUMNS`); `MERGED_COLUMNS` merges either.
+ *
+ * Everything that comes from a declaration or a question is either an identifier checked against a grammar or a bound parameter.
+ */
+import { assertThat, isFieldReference } from '@tidemark/core';
+import type { FieldCondition, FieldReference, Measure, Tier } from '@tidemark/core';
+import type { SqlParameter } from './port.ts';
+
+/** Numbers of this magnitude or more count as absent: sums of 10^11 of them still fit Decimal(38, 12). */
+export const VALUE_MAGNITUDE_LIMIT = 1e15;
+/** Guaranteed bound on |estimate - true| / |true| of every quantile. */
+export const QUANTILE_RELATIVE_ERROR = 0.01;
+/** HyperLogLog with 2^14 cells: standard error of a distinct count, measured 0.7 % (small sets are exact). */
+export const UNIQUE_PRECISION = 14;
+export const UNIQUE_STANDARD_ERROR = 0.008;
+
+export const ROLLUP_TABLE: Readonly<Record<Tier, string>> = {
+  '1m': 'rollup_1m',
+  '15m': 'rollup_15m',
+  '1d': 'rollup_1d',
+};
+
+/** Collects bound parameters under names that do not collide. */
+export class SqlParameters {
+  readonly values: Record<string, SqlParameter> = {};
+  private next = 0;
+
+  /** @returns the placeholder, for instance `{p3:Array(String)}` */
+  bind(type: string, value: SqlParameter): string {
+    const name = `p${this.next}`;
+    this.next += 1;
+    this.values[name] = value;
+    return `{${name}:${type}}`;
+  }
+}
+
+/** The field as text: '' when absent, null or empty. Objects and arrays read as absent or as their JSON. */
+export function textOf(field: FieldReference): string {
+  assertThat(isFieldReference(field), `field reference ${field}`);
+  if (!field.startsWith('data.')) return `toString(${field})`;
+  return `ifNull(CAST(${jsonPath(field)}, 'Nullable(String)'), '')`;
+}
+
+/** The field as Nullable(Decimal(38, 12)), exact as the producer wrote it up to 12 decimals; null unless it is a number. */
+export function numberOf(field: FieldReference): string {
+  const decimal = `toDecimal128OrNull(${textOf(field)}, 12)`;
+  return `if(abs(${decimal}) < ${VALUE_MAGNITUDE_LIMIT}, ${decimal}, NULL)`;
+}
+
+function jsonPath(field: FieldReference): string {
+  return field
+    .split('.')
+    .map((part, index) => (index === 0 ? part : `\`${part}\``))
+    .join('.');
+}
+
+/**
+ * One condition over a text expression (see `FieldCondition` for what it means).
+ *
+ * @param text SQL that gives the text, '' when absent
+ */
+export function conditionSql(
+  text: string,
+  condition: Pick<FieldCondition, 'op' | 'value'>,
+  parameters: SqlParameters,
+): string {
+  const { op, value } = condition;
+  const one = () => parameters.bind('String', String(value));
+  const list = () => parameters.bind('Array(String)', (Array.isArray(value) ? value : [value]).map(String));
+  const number = () => `toFloat64OrNull(${text})`;
+  const bound = () => parameters.bind('Float64', Number(value));
+  switch (op) {
+    case 'eq':
+      return `(${text} = ${one()} AND ${text} != '')`;
+    case 'ne':
+      return `${text} != ${one()}`;
+    case 'in':
+      return `(has(${list()}, ${text}) AND ${text} != '')`;
+    case 'nin':
+      return `NOT has(${list()}, ${text})`;
+    case 'gt':
+      return `ifNull(${number()} > ${bound()}, false)`;
+    case 'gte':
+      return `ifNull(${number()} >= ${bound()}, false)`;
+    case 'lt':
+      return `ifNull(${number()} < ${bound()}, false)`;
+    case 'lte':
+      return `ifNull(${number()} <= ${bound()}, false)`;
+    case 'contains':
+      return `position(${text}, ${one()}) > 0`;
+    case 'exists':
+      return value === true ? `${text} != ''` : `${text} = ''`;
+  }
+}
+
+/** WHERE of the raw rows that feed a measure. The organization is not optional. */
+export function rawPredicate(measure: Measure, organization: string, parameters: SqlParameters): string {
+  return [
+    `organization = ${parameters.bind('String', organization)}`,
+    `type IN (${measure.eventTypes.map((type) => parameters.bind('String', type)).join(', ')})`,
+    ...measure.filters.map((filter) => conditionSql(textOf(filter.field), filter, parameters)),
+  ].join(' AND ');
+}
+
+/** WHERE of the rollup rows of a measure. The organization is not optional. */
+export function rollupPredicate(measure: Measure, organization: string, parameters: SqlParameters): string {
+  return `organization = ${parameters.bind('String', organization)} AND measure = ${parameters.bind('String', measure.fingerprint)}`;
+}
+
+/** Columns of a state row beside its bucket and dimensions, in the order of the rollup tables. */
+export const STATE_COLUMNS = [
+  'events',
+  'value_count',
+  'value_sum',
+  'value_min',
+  'value_max',
+  'value_last',
+  'last_time',
+  'last_id',
+  'quantile_state',
+  'unique_state',
+] as const;
+
+/** `expression AS column` for each of `STATE_COLUMNS`, aggregating raw rows. */
+export function rawStateColumns(measure: Measure): string {
+  const number = measure.valueKind === 'number' && measure.value !== null ? 'value' : null;
+  const present = number === null ? 'false' : 'isNotNull(value)';
+  const decimal = number ?? `CAST(NULL, 'Nullable(Decimal(38, 12))')`;
+  const text = measure.valueKind === 'text' && measure.value !== null ? 'value' : `''`;
+  const sketched = measure.quantileSketch ? present : 'false';
+  return [
+    'count() AS events',
+    measure.valueKind === 'text'
+      ? `countIf(value != '') AS value_count`
+      : `countIf(${present}) AS value_count`,
+    `sum(ifNull(${decimal}, toDecimal128(0, 12))) AS value_sum`,
+    `min(${decimal}) AS value_min`,
+    `max(${decimal}) AS value_max`,
+    `argMaxIf(${decimal}, (time, id), ${present}) AS value_last`,
+    `maxIf(time, ${present}) AS last_time`,
+    `argMaxIf(id, (time, id), ${present}) AS last_id`,
+    `quantilesDDStateIf(${QUANTILE_RELATIVE_ERROR}, 0.5)(toFloat64(ifNull(${decimal}, toDecimal128(0, 12))), ${sketched}) AS quantile_state`,
+    `uniqCombined64StateIf(${UNIQUE_PRECISION})(${text}, ${text} != '') AS unique_state`,
+  ].join(',\n    ');
+}
+
+/** The measure's value as a column named `value` of a subquery over raw; constant when the measure reads none. */
+export function rawValueColumn(measure: Measure): string {
+  if (measure.value === null) return `'' AS value`;
+  return `${measure.valueKind === 'text' ? textOf(measure.value) : numberOf(measure.value)} AS value`;
+}
+
+/** `expression AS column` for each of `STATE_COLUMNS`, merging state rows. Finish with `finishedColumns`. */
+export const MERGED_COLUMNS = {
+  events: 'sum(events)',
+  valueCount: 'sum(value_count)',
+  sum: 'sum(value_sum)',
+  min: 'min(value_min)',
+  max: 'max(value_max)',
+  last: 'argMaxIf(value_last, (last_time, last_id), isNotNull(value_last))',
+  unique: `uniqCombined64Merge(${UNIQUE_PRECISION})(unique_state)`,
+} as const;
+
+/** An array of quantiles in the order of the levels (NaN or null when there was no value). */
+export function mergedQuantiles(levels: readonly number[]): string {
+  for (const level of levels) assertThat(level > 0 && level < 1, `quantile level ${level}`);
+  return `quantilesDDMerge(${[QUANTILE_RELATIVE_ERROR, ...levels].join(', ')})(quantile_state)`;
+}
+
+/** Milliseconds since the epoch of a raw row's event time, and of a rollup row's bucket. */
+export const RAW_TIME_MS = 'toUnixTimestamp64Milli(time)';
+export const ROLLUP_BUCKET_MS = 'toInt64(toUnixTimestamp(bucket)) * 1000';
