@@ -1,0 +1,189 @@
+/** The body of `POST /api/v1/events` in every form it may take. */
+import { isUtf8 } from 'node:buffer';
+import { AppError } from '@tidemark/core';
+import type { DecodedEvent } from '../event-record.ts';
+import { isBinaryMode, parseBinaryEvent, type HttpHeaders } from './binary-event.ts';
+import { rejected, type EventContext, type EventOutcome, type EventReject } from './event-outcome.ts';
+import { isUtf8Charset, parseMediaType } from './media-type.ts';
+import { parseStructuredEvent } from './parse-event.ts';
+import { splitJsonArray } from './split-array.ts';
+
+export interface EventRequest {
+  readonly headers: HttpHeaders;
+  /** After inflation. */
+  readonly body: Buffer;
+}
+
+/** `received` = `events.length` + `rejects.length`. */
+export interface ParsedEvents {
+  readonly received: number;
+  readonly events: readonly DecodedEvent[];
+  /** In the order of the request, one for each event that is not accepted. */
+  readonly rejects: readonly EventReject[];
+}
+
+export type EventMode = 'structured' | 'batch' | 'binary' | 'json' | 'ndjson';
+
+const NEWLINE = 0x0a;
+/** White space and escapes make the text of an event longer than the event; beyond this factor it is refused unparsed. */
+const SENT_BYTES_PER_EVENT_BYTE_MAX = 4;
+
+/**
+ * HTTP binding 1.0, section 3: the content type decides, then the `ce-` headers; plain JSON and NDJSON carry the JSON event format.
+ *
+ * @throws unsupported-media-type
+ */
+export function selectEventMode(headers: HttpHeaders): EventMode {
+  const sent = headers['content-type'];
+  const mediaType = typeof sent === 'string' ? parseMediaType(sent) : null;
+  const essence = mediaType?.essence ?? '';
+  const mode = modeOfMediaType(essence, headers);
+  if (mode === null) {
+    throw new AppError(
+      'unsupported-media-type',
+      `Content-Type ${JSON.stringify(sent ?? '')} is not one of application/cloudevents+json, application/cloudevents-batch+json, application/json, application/x-ndjson, and there are no ce-* headers`,
+    );
+  }
+  if (mode !== 'binary' && !isUtf8Charset(mediaType?.charset ?? null)) {
+    throw new AppError(
+      'unsupported-media-type',
+      `charset ${mediaType?.charset} is not supported, only utf-8 is`,
+    );
+  }
+  return mode;
+}
+
+function modeOfMediaType(essence: string, headers: HttpHeaders): EventMode | null {
+  if (essence.startsWith('application/cloudevents-batch')) {
+    return essence === 'application/cloudevents-batch+json' ? 'batch' : null;
+  }
+  if (essence.startsWith('application/cloudevents')) {
+    return essence === 'application/cloudevents+json' ? 'structured' : null;
+  }
+  if (isBinaryMode(headers)) return 'binary';
+  if (essence === 'application/json') return 'json';
+  return essence === 'application/x-ndjson' || essence === 'application/ndjson' ? 'ndjson' : null;
+}
+
+/**
+ * Every event of the request, accepted or rejected on its own: one bad event never sinks its batch.
+ *
+ * @throws unsupported-media-type; malformed-body when there is no telling one event from the next; batch-too-large
+ */
+export function parseEventRequest(request: EventRequest, context: EventContext): ParsedEvents {
+  const { headers, body } = request;
+  const mode = selectEventMode(headers);
+  if (mode === 'binary') return collect([parseBinaryEvent(headers, body, context)]);
+  if (mode === 'ndjson') return collect(parseLines(body, context));
+  if (!isUtf8(body)) throw new AppError('malformed-body', 'the body is not UTF-8');
+  if (body.length > sentBytesMax(context)) return collect(parseLargeBody(mode, body, context));
+  const parsed = parseJson(body);
+  if (mode === 'structured' || (mode === 'json' && !Array.isArray(parsed))) {
+    return collect([parseStructuredEvent(parsed, 0, context)]);
+  }
+  if (!Array.isArray(parsed)) throw notAnArray();
+  assertBatchSize(parsed.length, context);
+  return collect(parsed.map((value: unknown, index) => parseStructuredEvent(value, index, context)));
+}
+
+function parseJson(text: Buffer): unknown {
+  try {
+    return JSON.parse(text.toString('utf8')) as unknown;
+  } catch (error) {
+    throw new AppError('malformed-body', `the body is not JSON: ${describeSyntaxError(error)}`);
+  }
+}
+
+/** V8 quotes up to ten characters around the fault; only the position is kept, a body may hold secrets. */
+function describeSyntaxError(error: unknown): string {
+  const position = error instanceof Error ? /position \d+/.exec(error.message)?.[0] : undefined;
+  return position === undefined ? 'it ends too early' : `unexpected character at ${position}`;
+}
+
+function sentBytesMax(context: EventContext): number {
+  return context.limits.eventBytesMax * SENT_BYTES_PER_EVENT_BYTE_MAX;
+}
+
+function parseLargeBody(mode: EventMode, body: Buffer, context: EventContext): EventOutcome[] {
+  const slices = mode === 'structured' ? null : splitJsonArray(body, context.limits.batchEventsMax);
+  if (slices === null) {
+    if (mode === 'batch' || body.toString('latin1', 0, 1) === '[') {
+      throw new AppError('malformed-body', 'the body is not a JSON array');
+    }
+    return [tooLarge(0, body.length, context)];
+  }
+  assertBatchSize(slices.length, context);
+  return slices.map(([start, end], index) =>
+    end - start > sentBytesMax(context)
+      ? tooLarge(index, end - start, context)
+      : parseStructuredEvent(parseJson(body.subarray(start, end)), index, context),
+  );
+}
+
+/** A line that cannot be read is that line's reject; blank lines are skipped. */
+function parseLines(body: Buffer, context: EventContext): EventOutcome[] {
+  const outcomes: EventOutcome[] = [];
+  let line = 0;
+  for (let start = 0; start < body.length; ) {
+    const newline = body.indexOf(NEWLINE, start);
+    const end = newline === -1 ? body.length : newline;
+    const bytes = body.subarray(start, end);
+    start = end + 1;
+    line += 1;
+    if (isBlank(bytes)) continue;
+    assertBatchSize(outcomes.length + 1, context);
+    outcomes.push(parseLine(bytes, line, outcomes.length, context));
+  }
+  return outcomes;
+}
+
+function parseLine(bytes: Buffer, line: number, index: number, context: EventContext): EventOutcome {
+  if (bytes.length > sentBytesMax(context)) return tooLarge(index, bytes.length, context);
+  if (!isUtf8(bytes)) return rejected(index, null, 'event-text-invalid', '', `line ${line} is not UTF-8`);
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    return rejected(
+      index,
+      null,
+      'invalid-event',
+      '',
+      `line ${line} is not JSON: ${describeSyntaxError(error)}`,
+    );
+  }
+  return parseStructuredEvent(value, index, context);
+}
+
+function isBlank(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d);
+}
+
+function tooLarge(index: number, bytes: number, context: EventContext): EventOutcome {
+  const detail = `the event takes ${bytes} bytes as sent, the limit is ${context.limits.eventBytesMax}`;
+  return rejected(index, null, 'event-too-large', '', detail);
+}
+
+function notAnArray(): AppError {
+  return new AppError('malformed-body', 'application/cloudevents-batch+json must be a JSON array');
+}
+
+/** @throws batch-too-large */
+function assertBatchSize(count: number, context: EventContext): void {
+  const { batchEventsMax } = context.limits;
+  if (count <= batchEventsMax) return;
+  throw new AppError(
+    'batch-too-large',
+    `the batch holds more than ${batchEventsMax} events; send it in parts`,
+  );
+}
+
+function collect(outcomes: readonly EventOutcome[]): ParsedEvents {
+  const events: DecodedEvent[] = [];
+  const rejects: EventReject[] = [];
+  for (const outcome of outcomes) {
+    if (outcome.ok) events.push(outcome.event);
+    else rejects.push(outcome.reject);
+  }
+  return { received: outcomes.length, events, rejects };
+}

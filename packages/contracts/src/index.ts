@@ -1,0 +1,14 @@
+export * from './cloudevents/binary-event.ts';
+export * from './cloudevents/event-outcome.ts';
+export * from './cloudevents/event-request.ts';
+export { isUtf8Charset, parseMediaType, type MediaType } from './cloudevents/media-type.ts';
+export { parseStructuredEvent } from './cloudevents/parse-event.ts';
+export * from './dead-letter.ts';
+export * from './event-key.ts';
+export * from './event-record.ts';
+export { encodeFlush, parseFlush, type FlushMessage } from './flush.ts';
+export * from './limits.ts';
+export * from './problem.ts';
+export * from './rest/ingest.ts';
+export * from './timestamp.ts';
+export * from './topics.ts';
