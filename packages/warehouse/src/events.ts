@@ -52,6 +52,8 @@ export interface EventStore {
   insert(batch: EventBatch): Promise<void>;
   /** Whether these rows would be refused, without storing them. @throws insert-refused, warehouse-unavailable */
   probe(batch: EventBatch): Promise<void>;
+  /** Whether an insert of this partition is still running in the engine. @throws warehouse-unavailable */
+  insertRunning(partition: PartitionRef): Promise<boolean>;
   /** The greatest stored offset of the partition; null when it has no row. @throws warehouse-unavailable */
   highWater(partition: PartitionRef): Promise<number | null>;
   /** How many rows have an offset within [from, to] (both included). @throws warehouse-unavailable */
@@ -93,6 +95,7 @@ export function createEventStore(warehouse: WarehouseExecutor, options: EventSto
       ndjson: encodeRows(batch),
       rowCount: batch.rows.length,
       deduplicationToken: batch.token,
+      ...(table === EVENTS_TABLE ? { queryId: insertQueryId(batch) } : {}),
       timeoutMs: options.insertTimeoutMs,
     });
   const minute = 'intDiv(toUnixTimestamp(time), 60) * 60000';
@@ -102,6 +105,14 @@ export function createEventStore(warehouse: WarehouseExecutor, options: EventSto
   return {
     insert: (batch) => write(EVENTS_TABLE, batch),
     probe: (batch) => write(EVENTS_PROBE_TABLE, batch),
+
+    async insertRunning(partition) {
+      const rows = await select<{ running: string }>(
+        'SELECT count() AS running FROM system.processes WHERE query_id = {id:String}',
+        { id: insertQueryId(partition) },
+      );
+      return rows[0]?.running !== '0';
+    },
 
     async highWater({ topic, partition }) {
       const rows = await select<{ high: string; present: string }>(
@@ -175,6 +186,11 @@ export function createEventStore(warehouse: WarehouseExecutor, options: EventSto
       );
     },
   };
+}
+
+/** One for a partition: the engine refuses a second insert while the first still runs. */
+function insertQueryId({ topic, partition }: PartitionRef): string {
+  return `ingest:${topic}:${partition}`;
 }
 
 /** JSONEachRow lines. The text of `data` goes in as it came: it has been verified to be one JSON object. */

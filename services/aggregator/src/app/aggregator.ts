@@ -1,0 +1,98 @@
+/** The aggregator as a running thing: one consumer of the events topic with a driver per partition, and one rollup worker. */
+import type { Measure } from '@tidemark/core';
+import type { AssignedPartition, Consumer } from '@tidemark/bus';
+import { declareTopics, EVENTS_TOPIC } from '@tidemark/contracts';
+import type { RollupStore } from '@tidemark/warehouse';
+import { drivePartition } from './partition-driver.ts';
+import type { DriverDependencies, DriverOptions } from './partition-driver.ts';
+import { createProgressRecorder } from './progress-recorder.ts';
+import { markForNewMeasures, runRollupWorker } from './rollup-worker.ts';
+import type { RollupWorkerDependencies } from './rollup-worker.ts';
+
+export const AGGREGATOR_GROUP = 'tidemark.aggregator';
+
+export interface AggregatorDependencies extends Omit<DriverDependencies, 'progress'> {
+  readonly rollups: RollupStore;
+  readonly measures: readonly Measure[];
+  readonly onRecomputed: RollupWorkerDependencies['onRecomputed'];
+  readonly onRollupFailed: () => void;
+  /** The process must stop and be started again: going on would be wrong or useless. */
+  readonly onFatal: (error: Error) => void;
+}
+
+export interface AggregatorOptions extends DriverOptions {
+  readonly partitions: number;
+  readonly allowedLatenessMs: number;
+}
+
+export interface Aggregator {
+  /** Partitions owned now. */
+  owned(): readonly number[];
+  /** Ends the batch under way or abandons it, leaves the group, ends the recomputation under way. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Resolves when the consumer has joined. @throws bus-unavailable, catalog-unavailable, warehouse-unavailable */
+export async function startAggregator(
+  dependencies: AggregatorDependencies,
+  options: AggregatorOptions,
+): Promise<Aggregator> {
+  const { bus, pipeline, clock, log, onFatal } = dependencies;
+  await bus.ensureTopics(declareTopics(options.partitions));
+  await reportEveryPartition(dependencies, options);
+  const progress = createProgressRecorder({ pipeline, clock, log });
+  const running = new Map<AssignedPartition, Promise<void>>();
+  const stopping = new AbortController();
+
+  function drive(partition: AssignedPartition): void {
+    const loop = drivePartition(partition, { ...dependencies, progress }, options)
+      .catch((error: unknown) => onFatal(error instanceof Error ? error : new Error(String(error))))
+      .finally(() => running.delete(partition));
+    running.set(partition, loop);
+  }
+
+  const consumer: Consumer = await bus.consume({
+    group: AGGREGATOR_GROUP,
+    topics: [EVENTS_TOPIC],
+    onAssigned: drive,
+    onRevoked: async (partitions) => {
+      await Promise.all(partitions.map((partition) => running.get(partition)));
+    },
+    onFatal,
+  });
+  const workerDependencies: RollupWorkerDependencies = {
+    ...dependencies,
+    onFailed: dependencies.onRollupFailed,
+  };
+  const worker = (async () => {
+    await markForNewMeasures(workerDependencies);
+    await runRollupWorker(workerDependencies, options, stopping.signal);
+  })().catch((error: unknown) => onFatal(error instanceof Error ? error : new Error(String(error))));
+
+  let closing: Promise<void> | undefined;
+  return {
+    owned: () => [...running.keys()].map((partition) => partition.partition),
+    close() {
+      closing ??= (async () => {
+        stopping.abort();
+        await consumer.close();
+        await Promise.all(running.values());
+        await worker;
+        await progress.close();
+      })();
+      return closing;
+    },
+  };
+}
+
+/** A partition that never reported would hold the watermark back unseen: each is known from the start, with nothing stored. */
+async function reportEveryPartition({ pipeline }: AggregatorDependencies, { partitions }: AggregatorOptions) {
+  await pipeline.recordProgress(
+    Array.from({ length: partitions }, (_, partition) => ({
+      topic: EVENTS_TOPIC,
+      partition,
+      nextOffset: 0,
+      arrivedThroughMs: 0,
+    })),
+  );
+}

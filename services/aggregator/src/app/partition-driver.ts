@@ -1,0 +1,315 @@
+/** Executes the commands of the partition machine over the ports, one at a time, until the partition is lost. */
+import { AppError, assertNever, isAppError } from '@tidemark/core';
+import type { Clock } from '@tidemark/core';
+import type { AssignedPartition, Bus } from '@tidemark/bus';
+import type { PipelineState } from '@tidemark/catalog';
+import {
+  DEAD_LETTERS_TOPIC,
+  deadLetterKey,
+  encodeDeadLetter,
+  encodeFlush,
+  FLUSHES_TOPIC,
+} from '@tidemark/contracts';
+import type { EventStore } from '@tidemark/warehouse';
+import type { Logger } from '@tidemark/runtime';
+import { identityKey, identityText, parseIdentity } from '../domain/identity.ts';
+import { minutesByOrganization } from '../domain/batch.ts';
+import type { Candidate, Poison, TouchedMinute } from '../domain/batch.ts';
+import { bucketsOf, MarkMemory } from '../domain/marks.ts';
+import { evolve, initialState, nextCommand, tallyOf } from '../domain/partition-machine.ts';
+import type { Command, Outcome, State, Tally } from '../domain/partition-machine.ts';
+import { SeenIdentities } from '../domain/seen-identities.ts';
+import { toDeadLetter, toEventBatch } from './partition-records.ts';
+import type { ProgressRecorder } from './progress-recorder.ts';
+
+export interface DriverOptions {
+  readonly batchRecordsMax: number;
+  /** How long a batch is collected for: the price of fewer, larger inserts. */
+  readonly batchWaitMs: number;
+  readonly dedupeWindowMs: number;
+  /** Millions of identities remembered for the window, 1.5 MiB each. */
+  readonly dedupeBlocksMax: number;
+}
+
+export interface DriverDependencies {
+  readonly bus: Bus;
+  readonly events: EventStore;
+  readonly pipeline: PipelineState;
+  readonly progress: ProgressRecorder;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** [0, 1): jitter of pauses. */
+  readonly random: () => number;
+  readonly onBatch: (tally: Tally) => void;
+  readonly onRetry: (command: Command['kind']) => void;
+}
+
+const RETRY_FIRST_MS = 100;
+const RETRY_LONGEST_MS = 5_000;
+/** Identities fetched at a time when the window is read back after an assignment. */
+const WARM_UP_PAGE = 200_000;
+
+/** A partition that must not go on: its reason is for people. */
+export class PartitionHalted extends Error {
+  constructor(partition: AssignedPartition, reason: string) {
+    super(`Partition ${partition.topic}/${partition.partition} stopped: ${reason}`);
+    this.name = 'PartitionHalted';
+  }
+}
+
+/**
+ * Resolves when the partition is lost.
+ * @throws PartitionHalted when going on could lose or double events; any other Error is a bug
+ */
+export async function drivePartition(
+  partition: AssignedPartition,
+  dependencies: DriverDependencies,
+  options: DriverOptions,
+): Promise<void> {
+  const driver = new PartitionDriver(partition, dependencies, options);
+  await driver.run();
+}
+
+class PartitionDriver {
+  private readonly partition: AssignedPartition;
+  private readonly on: DriverDependencies;
+  private readonly options: DriverOptions;
+  private readonly seen: SeenIdentities;
+  private readonly marks = new MarkMemory();
+  /** Everything before this offset is stored, buried or a copy. */
+  private storedThrough = 0;
+  /** What the last insert carried, until it is known to have landed. */
+  private inFlight: readonly Candidate[] = [];
+
+  constructor(partition: AssignedPartition, dependencies: DriverDependencies, options: DriverOptions) {
+    this.partition = partition;
+    this.on = dependencies;
+    this.options = options;
+    this.seen = new SeenIdentities({ windowMs: options.dedupeWindowMs, blocksMax: options.dedupeBlocksMax });
+  }
+
+  async run(): Promise<void> {
+    let state: State = initialState;
+    let failures = 0;
+    while (!this.partition.lost.aborted) {
+      const command = nextCommand(state);
+      if (command.kind === 'halt') throw new PartitionHalted(this.partition, command.reason);
+      let outcome: Outcome;
+      try {
+        outcome = await this.execute(command);
+      } catch (error) {
+        if (this.partition.lost.aborted || isAppError(error, 'partition-lost')) return;
+        if (!isAppError(error) || !error.retryable) throw error;
+        failures += 1;
+        await this.pause(command, failures, error);
+        continue;
+      }
+      failures = 0;
+      const tally = tallyOf(state);
+      state = evolve(state, outcome);
+      if (tally !== null) this.committed(tally);
+    }
+  }
+
+  private async pause(command: Command, failures: number, error: Error): Promise<void> {
+    const ceiling = Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** Math.min(failures - 1, 10));
+    const pauseMs = ceiling * (0.5 + this.on.random() / 2);
+    this.on.onRetry(command.kind);
+    this.on.log.warn(
+      { err: error, partition: this.partition.partition, command: command.kind, failures, pauseMs },
+      'a step of the pipeline failed; it is tried again',
+    );
+    await this.on.clock.sleep(pauseMs, this.partition.lost);
+  }
+
+  private committed(tally: Tally & { readonly nextOffset: number; readonly arrivedThroughMs: number }): void {
+    this.storedThrough = tally.nextOffset;
+    this.on.onBatch(tally);
+    this.progressed(tally.nextOffset, tally.arrivedThroughMs);
+  }
+
+  private progressed(nextOffset: number, arrivedThroughMs: number): void {
+    const { topic, partition } = this.partition;
+    this.marks.progressed(arrivedThroughMs);
+    this.on.progress.record({ topic, partition, nextOffset, arrivedThroughMs });
+  }
+
+  private execute(command: Exclude<Command, { kind: 'halt' }>): Promise<Outcome> {
+    switch (command.kind) {
+      case 'recover':
+        return this.recover();
+      case 'read':
+        return this.read();
+      case 'find-stored':
+        return this.findStored(command.candidates);
+      case 'bury':
+        return this.bury(command.poison);
+      case 'insert':
+        return this.insert(command.rows, command.token);
+      case 'probe':
+        return this.probe(command.rows);
+      case 'verify':
+        return this.verify(command.from, command.to);
+      case 'mark':
+        return this.mark(command.minutes);
+      case 'announce':
+        return this.announce(command);
+      case 'commit':
+        return this.commit(command.offset);
+      default:
+        return assertNever(command);
+    }
+  }
+
+  private async recover(): Promise<Outcome> {
+    const nextOffset = this.partition.committed?.offset ?? 0;
+    const highWater = await this.on.events.highWater(this.partition);
+    const stored = highWater === null ? 0 : highWater + 1;
+    const unmarked = stored > nextOffset ? await this.on.events.minutesFrom(this.partition, nextOffset) : [];
+    await this.warmUp();
+    this.storedThrough = Math.max(nextOffset, stored);
+    this.partition.seek(this.storedThrough);
+    return { kind: 'recovered', nextOffset, highWater, unmarked };
+  }
+
+  /** Reads the identities of the window back, so that a new event costs no look-up from the first batch on. */
+  private async warmUp(): Promise<void> {
+    const sinceMs = this.on.clock.nowMs() - this.options.dedupeWindowMs;
+    let afterOffset = -1;
+    for (;;) {
+      const page = await this.on.events.identitiesSince(this.partition, sinceMs, {
+        afterOffset,
+        limit: WARM_UP_PAGE,
+      });
+      for (const row of page) this.seen.add(parseIdentity(row.identity), row.receivedAtMs);
+      const last = page.at(-1);
+      if (last === undefined || page.length < WARM_UP_PAGE || this.partition.lost.aborted) return;
+      afterOffset = last.offset;
+    }
+  }
+
+  private async read(): Promise<Outcome> {
+    const records = await this.partition.read({
+      maxRecords: this.options.batchRecordsMax,
+      maxWaitMs: this.options.batchWaitMs,
+    });
+    if (records.length === 0) await this.noteIdle();
+    return { kind: 'records', records };
+  }
+
+  /** A partition without anything to read is as far as the clock: an idle one must not hold the others' buckets open. */
+  private async noteIdle(): Promise<void> {
+    const askedAtMs = this.on.clock.nowMs();
+    const { endOffset } = await this.partition.bounds();
+    if (this.storedThrough >= endOffset) this.progressed(endOffset, askedAtMs);
+  }
+
+  private async findStored(candidates: readonly Candidate[]): Promise<Outcome> {
+    const doubtful = candidates.filter((candidate) =>
+      this.seen.mayHave(candidate.identity, candidate.receivedAtMs),
+    );
+    if (doubtful.length === 0) return { kind: 'stored-found', keys: new Set() };
+    const oldest = Math.min(...doubtful.map((candidate) => candidate.receivedAtMs));
+    const found = await this.on.events.findStored(
+      doubtful.map((candidate) => identityText(candidate.identity)),
+      oldest - this.options.dedupeWindowMs,
+    );
+    return {
+      kind: 'stored-found',
+      keys: new Set(found.map((row) => identityKey(row.organization, row.source, row.id))),
+    };
+  }
+
+  private async bury(poison: readonly Poison[]): Promise<Outcome> {
+    const { topic, partition } = this.partition;
+    const letters = poison.map((one) => toDeadLetter(this.partition, one));
+    await this.on.bus.publish(
+      DEAD_LETTERS_TOPIC,
+      letters.map((letter) => ({
+        key: deadLetterKey(letter.coordinate),
+        value: encodeDeadLetter(letter),
+        headers: {},
+        timestampMs: letter.arrivedAtMs,
+      })),
+    );
+    this.on.log.warn(
+      { topic, partition, count: letters.length, code: letters[0]?.code },
+      'records became dead letters',
+    );
+    return { kind: 'buried' };
+  }
+
+  private async insert(rows: readonly Candidate[], token: string): Promise<Outcome> {
+    this.inFlight = rows;
+    try {
+      await this.on.events.insert(toEventBatch(this.partition, rows, token));
+    } catch (error) {
+      if (isAppError(error, 'insert-in-doubt')) return { kind: 'insert-in-doubt' };
+      if (isAppError(error, 'insert-refused')) return { kind: 'insert-refused', detail: error.message };
+      throw error;
+    }
+    this.landed();
+    return { kind: 'inserted' };
+  }
+
+  private landed(): void {
+    for (const row of this.inFlight) this.seen.add(row.identity, row.receivedAtMs);
+    this.inFlight = [];
+  }
+
+  private async probe(rows: readonly Candidate[]): Promise<Outcome> {
+    try {
+      await this.on.events.probe(toEventBatch(this.partition, rows, 'probe'));
+    } catch (error) {
+      if (isAppError(error, 'insert-refused'))
+        return { kind: 'probed', acceptable: false, detail: error.message };
+      throw error;
+    }
+    return { kind: 'probed', acceptable: true, detail: '' };
+  }
+
+  private async verify(from: number, to: number): Promise<Outcome> {
+    if (await this.on.events.insertRunning(this.partition)) {
+      throw new AppError('warehouse-unavailable', 'the insert in doubt is still running');
+    }
+    const rowCount = await this.on.events.countRange(this.partition, from, to);
+    if (rowCount === this.inFlight.length) this.landed();
+    return { kind: 'verified', rowCount };
+  }
+
+  private async mark(minutes: readonly TouchedMinute[]): Promise<Outcome> {
+    const needed = this.marks.needed(bucketsOf(minutes));
+    if (needed.length > 0) {
+      await this.on.pipeline.markDirty(needed, this.on.clock.nowMs());
+      this.marks.remember(needed);
+    }
+    return { kind: 'marked' };
+  }
+
+  private async announce(command: Extract<Command, { kind: 'announce' }>): Promise<Outcome> {
+    const byOrganization = minutesByOrganization(command.minutes);
+    if (byOrganization.size > 0) {
+      await this.on.bus.publish(
+        FLUSHES_TOPIC,
+        [...byOrganization].map(([organization, minutes]) => ({
+          key: organization,
+          value: encodeFlush({
+            organization,
+            buckets: minutes,
+            partition: this.partition.partition,
+            nextOffset: command.nextOffset,
+            arrivedThroughMs: command.arrivedThroughMs,
+          }),
+          headers: {},
+          timestampMs: this.on.clock.nowMs(),
+        })),
+      );
+    }
+    return { kind: 'announced' };
+  }
+
+  private async commit(offset: number): Promise<Outcome> {
+    await this.partition.commit({ offset, metadata: '' });
+    return { kind: 'committed' };
+  }
+}
