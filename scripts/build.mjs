@@ -7,6 +7,7 @@
  * put them. Types are not checked here: that is `npm run typecheck`.
  */
 import { existsSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import path from 'node:path';
 import { build } from 'esbuild';
 
@@ -62,17 +63,37 @@ if (!quiet) {
   process.stdout.write(`built ${names.map((name) => `dist/${name}.js`).join(', ')} in ${elapsedMs} ms\n`);
 }
 
-/** Everything imported by a bare name is external, `@tidemark/*` alone excepted. */
+/**
+ * Everything imported by a bare name is external, except `@tidemark/*` and what npm put below one workspace because
+ * its version differs from the one at the root: from `dist`, only the root is seen.
+ */
 function inlineOnlyTidemark() {
   return {
     name: 'inline-only-tidemark',
     setup(builder) {
       builder.onResolve({ filter: /^[^./]/ }, (request) => {
         if (request.kind === 'entry-point' || request.path.startsWith('@tidemark/')) return undefined;
-        return { path: request.path, external: true };
+        if (isBuiltin(request.path)) return { path: request.path, external: true };
+        const folder = findPackageFolder(toPackageName(request.path), request.resolveDir);
+        return folder === path.join(ROOT, 'node_modules')
+          ? { path: request.path, external: true }
+          : undefined;
       });
     },
   };
+}
+
+function toPackageName(specifier) {
+  return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
+}
+
+/** The `node_modules` that Node would find the package in, or undefined. */
+function findPackageFolder(name, startDir) {
+  for (let directory = startDir; directory !== path.dirname(directory); directory = path.dirname(directory)) {
+    const folder = path.join(directory, 'node_modules');
+    if (existsSync(path.join(folder, name))) return folder;
+  }
+  return undefined;
 }
 
 function fail(message) {
