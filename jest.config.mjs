@@ -15,6 +15,12 @@ const FILES = {
   real: { testMatch: ['**/*.int.test.ts', '**/*.e2e.test.ts'], testPathIgnorePatterns: ['/node_modules/'] },
 };
 
+/**
+ * Modules that fastify and its plugins `require` though they are ESM: Node does that by itself from 20.19 on, jest's module
+ * system on Node 20 does not, so for tests they are turned into CommonJS.
+ */
+const REQUIRED_ESM = 'cookie|content-disposition';
+
 const picked = process.env.TIDEMARK_TEST_FILES ?? 'all';
 if (!Object.hasOwn(FILES, picked)) {
   throw new Error(`TIDEMARK_TEST_FILES is ${picked}, expected one of ${Object.keys(FILES).join(', ')}`);
@@ -33,7 +39,12 @@ export default {
         sourceMaps: 'inline',
       },
     ],
+    [`/node_modules/(${REQUIRED_ESM})/.+\\.js$`]: [
+      '@swc/jest',
+      { jsc: { target: 'es2023' }, module: { type: 'commonjs' } },
+    ],
   },
+  transformIgnorePatterns: [`/node_modules/(?!(${REQUIRED_ESM})/)`],
   roots: ['<rootDir>/packages', '<rootDir>/services'],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.cache/'],
   testTimeout: 30_000,

@@ -1,7 +1,7 @@
 /** Half of a pair without its other half: legal in a JavaScript string, not in Unicode text. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 /** What CloudEvents 1.0 (section 3.1, String) does not permit in attributes. */
-const FORBIDDEN_IN_ATTRIBUTE = /[\u0000-\u001f\u007f-\u009f\ufdd0-\ufdef\ufffe\uffff]|\p{Surrogate}/u;
+const FORBIDDEN_IN_ATTRIBUTE = /\p{Cc}|\p{Surrogate}|\p{Noncharacter_Code_Point}/u;
 const PRINTABLE_ASCII = /^[ -~]*$/;
 
 /** Whether an attribute may hold the text: no control characters, no lone surrogates, no noncharacters. */
@@ -23,7 +23,7 @@ export function quoteForMessage(value: unknown): string {
   }
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
-  return typeof value === 'object' ? 'an object' : String(value);
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : 'an object';
 }
 
 const QUOTED_LENGTH_MAX = 64;

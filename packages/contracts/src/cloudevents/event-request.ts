@@ -107,7 +107,7 @@ function sentBytesMax(context: EventContext): number {
 function parseLargeBody(mode: EventMode, body: Buffer, context: EventContext): EventOutcome[] {
   const slices = mode === 'structured' ? null : splitJsonArray(body, context.limits.batchEventsMax);
   if (slices === null) {
-    if (mode === 'batch' || body.toString('latin1', 0, 1) === '[') {
+    if (mode === 'batch' || startsArray(body)) {
       throw new AppError('malformed-body', 'the body is not a JSON array');
     }
     return [tooLarge(0, body.length, context)];
@@ -118,6 +118,10 @@ function parseLargeBody(mode: EventMode, body: Buffer, context: EventContext): E
       ? tooLarge(index, end - start, context)
       : parseStructuredEvent(parseJson(body.subarray(start, end)), index, context),
   );
+}
+
+function startsArray(body: Buffer): boolean {
+  return body.toString('latin1', 0, 64).trimStart().startsWith('[');
 }
 
 /** A line that cannot be read is that line's reject; blank lines are skipped. */
