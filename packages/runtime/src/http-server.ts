@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import { AppError } from '@tidemark/core';
+import fastify, {
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type RawReplyDefaultExpression,
+  type RawRequestDefaultExpression,
+  type RawServerDefault,
+} from 'fastify';
+import { collectRoutes } from './allowed-methods.ts';
+import type { Logger } from './logger.ts';
+import { answerError, sendProblem } from './problem-handler.ts';
+import type { Telemetry } from './telemetry.ts';
+
+/** A request that has not arrived in full by then is dropped (slowloris). */
+export const REQUEST_TIMEOUT_MS = 30_000;
+/** A socket on which nothing moves. */
+export const CONNECTION_TIMEOUT_MS = 60_000;
+/** Longer than the idle time of common balancers (60 s), so that they and not we close first. */
+export const KEEP_ALIVE_TIMEOUT_MS = 72_000;
+export const HEADER_BYTES_MAX = 16 * 1024;
+/** Of JSON bodies of ordinary routes; doors for bulk data read their bodies themselves. */
+export const BODY_BYTES_MAX = 1024 * 1024;
+export const PATH_PARAMETER_LENGTH_MAX = 512;
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+const SECONDS_PER_MS = 0.001;
+
+export type HttpServer = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+export interface HttpServerOptions {
+  readonly log: Logger;
+  readonly telemetry: Telemetry;
+}
+
+/**
+ * A Fastify server, not listening yet: TypeBox schemas (bodies are taken as they are, query strings and parameters are converted),
+ * problem+json for every refusal, a request id on every answer (a sane `X-Request-Id` is kept), time-outs and sizes bounded.
+ */
+export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const { telemetry } = options;
+  const log: FastifyBaseLogger = options.log;
+  const app = fastify({
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }),
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    bodyLimit: BODY_BYTES_MAX,
+    routerOptions: { maxParamLength: PATH_PARAMETER_LENGTH_MAX },
+    http: { maxHeaderSize: HEADER_BYTES_MAX },
+    forceCloseConnections: 'idle',
+    genReqId: (request) => {
+      const sent = request.headers['x-request-id'];
+      return typeof sent === 'string' && REQUEST_ID.test(sent) ? sent : randomUUID();
+    },
+    frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  app.setValidatorCompiler(TypeBoxValidatorCompiler as Parameters<typeof app.setValidatorCompiler>[0]);
+  app.setErrorHandler(answerError);
+  const methodsOf = collectRoutes(app);
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? '';
+    const allowed = methodsOf(path);
+    if (allowed.length === 0)
+      return sendProblem(new AppError('not-found', `nothing is at ${path}`), request, reply);
+    void reply.header('allow', allowed.join(', '));
+    const detail = `${path} answers ${allowed.join(', ')}, not ${request.method}`;
+    return sendProblem(new AppError('method-not-allowed', detail), request, reply);
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    telemetry.observe('tidemark_http_request_duration_seconds', reply.elapsedTime * SECONDS_PER_MS, {
+      method: request.method,
+      route: request.routeOptions.url ?? 'none',
+      status: String(reply.statusCode),
+    });
+  });
+  return app;
+}

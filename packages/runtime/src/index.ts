@@ -1,0 +1,16 @@
+export * from './api-key.ts';
+export * from './authenticator.ts';
+export * from './config.ts';
+export * from './health.ts';
+export * from './http-server.ts';
+export * from './lifecycle.ts';
+export * from './logger.ts';
+export * from './open-api.ts';
+export * from './operations-routes.ts';
+export { RETRY_AFTER_DEFAULT_SECONDS, sendProblem } from './problem-handler.ts';
+export * from './rate-limit.ts';
+export * from './run-service.ts';
+export * from './secret.ts';
+export * from './system-clock.ts';
+export * from './telemetry-names.ts';
+export * from './telemetry.ts';
