@@ -1,1 +1,3 @@
+export * from './kafka-bus.ts';
+export * from './lmdb-bus.ts';
 export * from './port.ts';

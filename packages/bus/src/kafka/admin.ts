@@ -1,0 +1,161 @@
+import { type Clock, SECOND_MS } from '@tidemark/core';
+import type { Admin, Kafka } from 'kafkajs';
+import { partitionCountConflict, topicNotFound } from '../bus-errors.ts';
+import type { CommittedOffset, PartitionBounds, TopicSpec } from '../port.ts';
+import { withDeadline } from '../waiting.ts';
+import { hasProtocolType, isUnknownTopic, toBusFault } from './faults.ts';
+
+/** Every question is answered or refused within this time. */
+const ADMIN_TIMEOUT_MS = 5 * SECOND_MS;
+/** The broker's own default for the number of replicas. */
+const BROKER_DEFAULT_REPLICATION = -1;
+
+export interface KafkaAdminOptions {
+  readonly kafka: Kafka;
+  readonly clock: Clock;
+  readonly replicationFactor?: number;
+  readonly minInsyncReplicas?: number;
+}
+
+/** What the adapter asks the cluster. Connects when first asked, and anew after a failure. */
+export class KafkaAdmin {
+  readonly #options: KafkaAdminOptions;
+  readonly #partitionCounts = new Map<string, Promise<number>>();
+  #connected: Promise<Admin> | null = null;
+
+  constructor(options: KafkaAdminOptions) {
+    this.#options = options;
+  }
+
+  /** @throws conflict, bus-unavailable */
+  async ensureTopics(specs: readonly TopicSpec[]): Promise<void> {
+    const existing = new Set(await this.#ask('listTopics', (admin) => admin.listTopics()));
+    const missing = specs.filter(({ name }) => !existing.has(name));
+    if (missing.length > 0) await this.#createTopics(missing);
+    for (const { name, partitions } of specs) {
+      const found = await this.#countPartitions(name);
+      if (found !== partitions) throw partitionCountConflict(name, found, partitions);
+    }
+  }
+
+  /** Asked once per topic and remembered: the number never changes. @throws not-found, bus-unavailable */
+  partitionCount(topic: string): Promise<number> {
+    let count = this.#partitionCounts.get(topic);
+    if (count === undefined) {
+      count = this.#countPartitions(topic);
+      this.#partitionCounts.set(topic, count);
+      count.catch(() => this.#partitionCounts.delete(topic));
+    }
+    return count;
+  }
+
+  /** @throws not-found, bus-unavailable */
+  async bounds(topic: string): Promise<readonly PartitionBounds[]> {
+    const offsets = await this.#askAbout(topic, 'fetchTopicOffsets', (admin) =>
+      admin.fetchTopicOffsets(topic),
+    );
+    return offsets
+      .map(({ partition, low, high }) => ({ partition, startOffset: Number(low), endOffset: Number(high) }))
+      .sort((a, b) => a.partition - b.partition);
+  }
+
+  /** @throws not-found, bus-unavailable */
+  async committed(group: string, topic: string): Promise<ReadonlyMap<number, CommittedOffset>> {
+    const [answer] = await this.#askAbout(topic, 'fetchOffsets', (admin) =>
+      admin.fetchOffsets({ groupId: group, topics: [topic] }),
+    );
+    const committed = new Map<number, CommittedOffset>();
+    for (const { partition, offset, metadata } of answer?.partitions ?? []) {
+      // -1 is "never"; kafkajs itself commits -2 ("the oldest") when its offset fell out of the log.
+      if (Number(offset) >= 0) committed.set(partition, { offset: Number(offset), metadata: metadata ?? '' });
+    }
+    return committed;
+  }
+
+  /** @throws bus-unavailable */
+  async ping(): Promise<void> {
+    await this.#ask('describeCluster', (admin) => admin.describeCluster());
+  }
+
+  async close(): Promise<void> {
+    await this.#disconnect();
+  }
+
+  async #createTopics(specs: readonly TopicSpec[]): Promise<void> {
+    const { replicationFactor = BROKER_DEFAULT_REPLICATION, minInsyncReplicas } = this.#options;
+    const topics = specs.map(({ name, partitions, retentionMs }) => ({
+      topic: name,
+      numPartitions: partitions,
+      replicationFactor,
+      configEntries: [
+        { name: 'retention.ms', value: String(retentionMs) },
+        { name: 'cleanup.policy', value: 'delete' },
+        ...(minInsyncReplicas === undefined
+          ? []
+          : [{ name: 'min.insync.replicas', value: String(minInsyncReplicas) }]),
+      ],
+    }));
+    await this.#ask('createTopics', async (admin) => {
+      try {
+        await admin.createTopics({ topics, waitForLeaders: true, timeout: ADMIN_TIMEOUT_MS });
+      } catch (error) {
+        // Another process was first; the count of partitions is compared in any case.
+        if (!hasProtocolType(error, (type) => type === 'TOPIC_ALREADY_EXISTS')) throw error;
+      }
+    });
+  }
+
+  async #countPartitions(topic: string): Promise<number> {
+    const { topics } = await this.#askAbout(topic, 'fetchTopicMetadata', (admin) =>
+      admin.fetchTopicMetadata({ topics: [topic] }),
+    );
+    const [found] = topics;
+    if (found === undefined) throw topicNotFound(topic);
+    return found.partitions.length;
+  }
+
+  async #askAbout<T>(topic: string, what: string, question: (admin: Admin) => Promise<T>): Promise<T> {
+    return this.#ask(what, async (admin) => {
+      try {
+        return await question(admin);
+      } catch (error) {
+        if (isUnknownTopic(error)) throw topicNotFound(topic, error);
+        throw error;
+      }
+    });
+  }
+
+  async #ask<T>(what: string, question: (admin: Admin) => Promise<T>): Promise<T> {
+    try {
+      const work = this.#connect().then(question);
+      return await withDeadline(this.#options.clock, ADMIN_TIMEOUT_MS, `${what} of the Kafka admin`, work);
+    } catch (error) {
+      const fault = toBusFault(`${what} of the Kafka admin`, error);
+      // A client that lost its brokers is not worth keeping: a new one starts from the seed list.
+      if (fault.code === 'bus-unavailable') await this.#disconnect();
+      throw fault;
+    }
+  }
+
+  #connect(): Promise<Admin> {
+    this.#connected ??= connectAdmin(this.#options.kafka);
+    return this.#connected;
+  }
+
+  async #disconnect(): Promise<void> {
+    const connected = this.#connected;
+    this.#connected = null;
+    if (connected === null) return;
+    await connected.then(
+      (admin) => admin.disconnect(),
+      // Never connected: there is nothing to close, and the asker already has the error.
+      () => undefined,
+    );
+  }
+}
+
+async function connectAdmin(kafka: Kafka): Promise<Admin> {
+  const admin = kafka.admin({ retry: { initialRetryTime: 100, maxRetryTime: 500, retries: 3 } });
+  await admin.connect();
+  return admin;
+}
