@@ -1,0 +1,7 @@
+import type { Pack } from '@tidemark/core';
+import { deepFreeze } from './freeze.ts';
+import { http } from './http/pack.ts';
+import { llm } from './llm/pack.ts';
+
+/** Every domain Tidemark ships with, as frozen data that survives a round trip through JSON. */
+export const PACKS: readonly Pack[] = deepFreeze([llm, http]);

@@ -1,0 +1,66 @@
+import type { Recorder } from '@tidemark/core';
+
+export const llmRecorders: readonly Recorder[] = [
+  {
+    name: 'usage',
+    eventType: 'feature.used',
+    fields: [
+      { from: 'user', field: 'data.user', type: 'string', required: true },
+      { from: 'session', field: 'data.session', type: 'string', required: false },
+      { from: 'feature', field: 'data.feature', type: 'string', required: true },
+      { from: 'action', field: 'data.action', type: 'string', required: false },
+      { from: 'durationMs', field: 'data.duration_ms', type: 'number', required: false },
+      { from: 'success', field: 'data.success', type: 'boolean', required: false },
+      { from: 'error', field: 'data.error', type: 'string', required: false },
+    ],
+  },
+  {
+    name: 'cost',
+    eventType: 'llm.request',
+    fields: [
+      { from: 'service', field: 'data.service', type: 'string', required: true },
+      { from: 'provider', field: 'data.provider', type: 'string', required: false },
+      { from: 'model', field: 'data.model', type: 'string', required: false },
+      { from: 'operation', field: 'data.operation', type: 'string', required: false },
+      { from: 'promptTokens', field: 'data.prompt_tokens', type: 'number', required: false },
+      { from: 'completionTokens', field: 'data.completion_tokens', type: 'number', required: false },
+      { from: 'totalTokens', field: 'data.total_tokens', type: 'number', required: false },
+      { from: 'cost', field: 'data.cost', type: 'number', required: true },
+      { from: 'latencyMs', field: 'data.latency_ms', type: 'number', required: false },
+      { from: 'allocatedCapacity', field: 'data.allocated_capacity', type: 'number', required: false },
+      { from: 'usedCapacity', field: 'data.used_capacity', type: 'number', required: false },
+      { from: 'cached', field: 'data.cached', type: 'boolean', required: false },
+      { from: 'success', field: 'data.success', type: 'boolean', required: false },
+      { from: 'error', field: 'data.error', type: 'string', required: false },
+      { from: 'user', field: 'data.user', type: 'string', required: false },
+      { from: 'session', field: 'data.session', type: 'string', required: false },
+    ],
+  },
+  {
+    name: 'performance',
+    eventType: 'endpoint.called',
+    fields: [
+      { from: 'endpoint', field: 'data.endpoint', type: 'string', required: true },
+      { from: 'method', field: 'data.method', type: 'string', required: false },
+      { from: 'status', field: 'data.status', type: 'number', required: true },
+      { from: 'responseTimeMs', field: 'data.response_time_ms', type: 'number', required: true },
+      { from: 'cpuPercent', field: 'data.cpu_percent', type: 'number', required: false },
+      { from: 'memoryMb', field: 'data.memory_mb', type: 'number', required: false },
+      { from: 'dbTimeMs', field: 'data.db_time_ms', type: 'number', required: false },
+      { from: 'user', field: 'data.user', type: 'string', required: false },
+    ],
+  },
+  {
+    name: 'behavior',
+    eventType: 'ui.event',
+    fields: [
+      { from: 'user', field: 'data.user', type: 'string', required: false },
+      { from: 'session', field: 'data.session', type: 'string', required: true },
+      { from: 'page', field: 'data.page', type: 'string', required: true },
+      { from: 'element', field: 'data.element', type: 'string', required: false },
+      { from: 'action', field: 'data.action', type: 'string', required: false },
+      { from: 'referrer', field: 'data.referrer', type: 'string', required: false },
+      { from: 'dwellMs', field: 'data.dwell_ms', type: 'number', required: false },
+    ],
+  },
+];
