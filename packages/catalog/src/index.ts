@@ -1,1 +1,4 @@
+export * from './catalog.ts';
+export * from './pglite-executor.ts';
 export * from './port.ts';
+export * from './postgres-executor.ts';

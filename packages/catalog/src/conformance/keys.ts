@@ -1,0 +1,87 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Catalog, NewApiKey } from '../port.ts';
+import { ACME, GLOBEX, NOW_MS } from './harness.ts';
+
+function newKey(overrides: Partial<NewApiKey> = {}): NewApiKey {
+  return {
+    publicId: 'key1',
+    organization: ACME,
+    secretHash: 'ab'.repeat(32),
+    name: 'producer of the shop',
+    role: 'producer',
+    createdAtMs: NOW_MS,
+    expiresAtMs: null,
+    ...overrides,
+  };
+}
+
+export function describeKeys(catalog: () => Catalog): void {
+  describe('organizations', () => {
+    it('are ensured once and found by id', async () => {
+      const { organizations } = catalog();
+      const acme = { id: ACME, name: 'Acme', createdAtMs: NOW_MS };
+      expect(await organizations.ensure(ACME, 'Acme', NOW_MS)).toEqual(acme);
+      expect(await organizations.ensure(ACME, 'Another name', NOW_MS + 1)).toEqual(acme);
+      await organizations.ensure(GLOBEX, 'Globex', NOW_MS);
+      expect(await organizations.find(ACME)).toEqual(acme);
+      expect((await organizations.list()).map((entry) => entry.id)).toEqual([ACME, GLOBEX]);
+    });
+
+    it('answer null for a stranger', async () => {
+      expect(await catalog().organizations.find(GLOBEX)).toBeNull();
+    });
+
+    it('are ensured by many at once', async () => {
+      const { organizations } = catalog();
+      const names = ['a', 'b', 'c', 'd'];
+      const ensured = await Promise.all(names.map((name) => organizations.ensure(ACME, name, NOW_MS)));
+      expect(new Set(ensured.map((entry) => entry.name)).size).toBe(1);
+    });
+  });
+
+  describe('API keys', () => {
+    it('are found by the id a stranger presents', async () => {
+      const { apiKeys, organizations } = catalog();
+      await organizations.ensure(ACME, 'Acme', NOW_MS);
+      const created = await apiKeys.create(newKey({ expiresAtMs: NOW_MS + 1 }));
+      expect(created).toEqual({ ...newKey({ expiresAtMs: NOW_MS + 1 }), revokedAtMs: null });
+      expect(await apiKeys.find('key1')).toEqual(created);
+      expect(await apiKeys.find('key2')).toBeNull();
+    });
+
+    it('refuse a taken id, of any organization', async () => {
+      const { apiKeys, organizations } = catalog();
+      await organizations.ensure(ACME, 'Acme', NOW_MS);
+      await organizations.ensure(GLOBEX, 'Globex', NOW_MS);
+      await apiKeys.create(newKey());
+      await expect(apiKeys.create(newKey({ organization: GLOBEX }))).rejects.toMatchObject({
+        code: 'conflict',
+      });
+    });
+
+    it('refuse an organization that does not exist', async () => {
+      await expect(catalog().apiKeys.create(newKey())).rejects.toMatchObject({ code: 'not-found' });
+    });
+
+    it('are listed newest first, revoked ones included, within their organization', async () => {
+      const { apiKeys, organizations } = catalog();
+      await organizations.ensure(ACME, 'Acme', NOW_MS);
+      await organizations.ensure(GLOBEX, 'Globex', NOW_MS);
+      await apiKeys.create(newKey({ publicId: 'old', createdAtMs: NOW_MS - 1 }));
+      await apiKeys.create(newKey({ publicId: 'new' }));
+      await apiKeys.create(newKey({ publicId: 'foreign', organization: GLOBEX }));
+      await apiKeys.revoke(ACME, 'old', NOW_MS);
+      expect((await apiKeys.list(ACME)).map((key) => key.publicId)).toEqual(['new', 'old']);
+    });
+
+    it('keep the first time of their revocation and obey their organization only', async () => {
+      const { apiKeys, organizations } = catalog();
+      await organizations.ensure(ACME, 'Acme', NOW_MS);
+      await apiKeys.create(newKey());
+      expect(await apiKeys.revoke(GLOBEX, 'key1', NOW_MS)).toBe(false);
+      expect(await apiKeys.revoke(ACME, 'key1', NOW_MS)).toBe(true);
+      expect(await apiKeys.revoke(ACME, 'key1', NOW_MS + 5)).toBe(true);
+      expect(await apiKeys.find('key1')).toMatchObject({ revokedAtMs: NOW_MS });
+    });
+  });
+}

@@ -1,0 +1,66 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Replicas } from './index.ts';
+import { NOW_MS } from './harness.ts';
+
+const TOPIC = 'events';
+
+function at(partition: number, nextOffset: number, arrivedThroughMs = NOW_MS) {
+  return { topic: TOPIC, partition, nextOffset, arrivedThroughMs };
+}
+
+export function describeProgress(replicas: () => Replicas): void {
+  describe('progress of partitions', () => {
+    it('is kept by topic, in the order of partitions', async () => {
+      const { pipeline } = replicas().first;
+      await pipeline.recordProgress([at(1, 20), at(0, 10), { ...at(0, 99), topic: 'flushes' }]);
+      expect(await pipeline.progress(TOPIC)).toEqual([at(0, 10), at(1, 20)]);
+      expect(await pipeline.progress('nothing')).toEqual([]);
+    });
+
+    it('never goes back, for offset and instant apart', async () => {
+      const { first, second } = replicas();
+      await first.pipeline.recordProgress([at(0, 10, NOW_MS)]);
+      await second.pipeline.recordProgress([at(0, 9, NOW_MS + 5)]);
+      await second.pipeline.recordProgress([at(0, 12, NOW_MS - 5)]);
+      expect(await first.pipeline.progress(TOPIC)).toEqual([at(0, 12, NOW_MS + 5)]);
+    });
+
+    it('takes a partition twice in one call, and an empty call', async () => {
+      const { pipeline } = replicas().first;
+      await pipeline.recordProgress([at(0, 7), at(0, 5, NOW_MS + 1)]);
+      await pipeline.recordProgress([]);
+      expect(await pipeline.progress(TOPIC)).toEqual([at(0, 7, NOW_MS + 1)]);
+    });
+
+    it('survives writers that name the same partitions in opposite order', async () => {
+      const { first, second } = replicas();
+      const ahead = Array.from({ length: 64 }, (_, partition) => at(partition, 1_000));
+      const writes = Array.from({ length: 20 }, async (_, step) => {
+        const entries = ahead.map((entry) => ({ ...entry, nextOffset: step }));
+        await first.pipeline.recordProgress(entries);
+        await second.pipeline.recordProgress(entries.toReversed());
+      });
+      await Promise.all([...writes, second.pipeline.recordProgress(ahead.toReversed())]);
+      expect(await first.pipeline.progress(TOPIC)).toEqual(ahead);
+    });
+
+    it('keeps offsets up to 2^53 - 1', async () => {
+      const { pipeline } = replicas().first;
+      await pipeline.recordProgress([at(0, Number.MAX_SAFE_INTEGER)]);
+      expect(await pipeline.progress(TOPIC)).toEqual([at(0, Number.MAX_SAFE_INTEGER)]);
+    });
+  });
+
+  describe('measures', () => {
+    it('are new to exactly one of those who register them', async () => {
+      const { first, second } = replicas();
+      const news = await Promise.all([
+        first.pipeline.registerMeasures(['b', 'a', 'a'], NOW_MS),
+        second.pipeline.registerMeasures(['a', 'b'], NOW_MS),
+      ]);
+      expect(news.flat().toSorted()).toEqual(['a', 'b']);
+      expect(await first.pipeline.registerMeasures(['c', 'a'], NOW_MS)).toEqual(['c']);
+      expect(await first.pipeline.registerMeasures([], NOW_MS)).toEqual([]);
+    });
+  });
+}
