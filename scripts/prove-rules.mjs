@@ -148,7 +148,9 @@ function proveLint(directory) {
   );
   for (const [rule, file] of Object.entries(files)) plant(directory, file, `${LINT[rule]}\n`);
   const program = path.join(ROOT, 'node_modules/oxlint/bin/oxlint');
-  const { diagnostics } = JSON.parse(run(program, ['--type-aware', '--format', 'json', 'services'], directory));
+  const { diagnostics } = JSON.parse(
+    run(program, ['--type-aware', '--format', 'json', 'services'], directory),
+  );
   const seen = new Set(diagnostics.map(({ code, filename }) => `${toRuleName(code)} ${filename}`));
   return Object.entries(files).flatMap(([rule, file]) => (seen.has(`${rule} ${file}`) ? [] : [rule]));
 }

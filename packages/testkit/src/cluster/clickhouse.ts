@@ -27,8 +27,6 @@ export async function createClickhouse(dir: string, logDir: string): Promise<Ser
       environment: {
         TIDEMARK_TEST_CLICKHOUSE_PATH: dataDir,
         TIDEMARK_TEST_CLICKHOUSE_PORT: String(port),
-        // Set by jest for its own processes; this one is none of them.
-        NODE_OPTIONS: '',
       },
       logFile: path.join(logDir, 'clickhouse.log'),
     },

@@ -6,7 +6,7 @@ import { findRepositoryRoot } from './repository.ts';
 /** What the testkit reads of `docker-compose.yml`, the one place that pins the versions of the backends. */
 export interface ComposeService {
   readonly image?: string;
-  readonly build?: unknown;
+  readonly command?: readonly string[];
   readonly environment?: Readonly<Record<string, string | number>>;
   readonly healthcheck?: unknown;
   readonly ports?: readonly string[];

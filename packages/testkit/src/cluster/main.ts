@@ -10,6 +10,7 @@ import { mkdtempSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { mintApiKey } from '@tidemark/runtime';
 import { ADDRESS_KEYS, type BackendAddresses, BACKEND_NAMES, toTestEnvironment } from './addresses.ts';
 import { startBackends } from './backends.ts';
 import { provideBackends } from './provide-backends.ts';
@@ -52,7 +53,7 @@ async function serveUser(dir: string, backendsOnly: boolean): Promise<void> {
   if (backendsOnly) {
     print(describeBackends(backends));
   } else {
-    const bootstrapKey = process.env['TIDEMARK_BOOTSTRAP_KEY'] ?? createBootstrapKey();
+    const bootstrapKey = process.env['TIDEMARK_BOOTSTRAP_KEY'] ?? mintApiKey(randomBytes).key;
     const services = await startServices(backends, { dir, bootstrapKey, log, shutdown });
     print(`${describeBackends(backends)}\n\n${describeServices(services)}`);
   }
@@ -76,10 +77,6 @@ function describeServices(services: Services): string {
     `  -H 'content-type: application/cloudevents+json' -d '${event}'`,
     `curl -s ${services.gatewayUrl}/api/v1/metrics -H 'authorization: Bearer ${services.bootstrapKey}'`,
   ].join('\n');
-}
-
-function createBootstrapKey(): string {
-  return `tdm_${randomBytes(6).toString('hex')}_${randomBytes(20).toString('hex')}`;
 }
 
 function fail(error: unknown): never {

@@ -28,7 +28,7 @@ describe('a server program', () => {
       command: {
         program: process.execPath,
         arguments: ['-e', script],
-        environment: { PORT: String(port), NODE_OPTIONS: '' },
+        environment: { PORT: String(port) },
         logFile: path.join(dir, `${name}.log`),
       },
       isReady: () => answersOk(address),
@@ -99,7 +99,6 @@ describe('a server program', () => {
       command: {
         program: process.execPath,
         arguments: ['-e', "console.log('started'); setInterval(() => {}, 1000)"],
-        environment: { NODE_OPTIONS: '' },
         logFile: path.join(dir, 'never.log'),
       },
       isReady: () => Promise.resolve(false),

@@ -13,6 +13,7 @@ const LOG_TAIL_LINES = 20;
 export interface Command {
   readonly program: string;
   readonly arguments: readonly string[];
+  /** Added to what this process has, less NODE_OPTIONS and everything that begins with TIDEMARK_. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   /** Runs the program as somebody else; only root can. */
@@ -133,7 +134,7 @@ function launch(command: Command): RunningProgram {
   const log = openSync(command.logFile, 'a');
   const child = spawn(command.program, command.arguments, {
     stdio: ['ignore', log, log],
-    env: { ...process.env, ...command.environment },
+    env: { ...inheritedEnvironment(), ...command.environment },
     // Its own process group: Ctrl-C reaches this process alone, which then stops everything in order.
     detached: true,
     ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
@@ -146,6 +147,12 @@ function launch(command: Command): RunningProgram {
     child.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
   }).then((text) => (outcome = text));
   return { child, ended, outcome: () => outcome };
+}
+
+/** Neither the options of jest nor variables meant for the tests reach a program: services refuse names they do not know. */
+function inheritedEnvironment(): Record<string, string | undefined> {
+  const isForOthers = (name: string): boolean => name === 'NODE_OPTIONS' || name.startsWith('TIDEMARK_');
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isForOthers(name)));
 }
 
 async function end(program: RunningProgram, signal: NodeJS.Signals): Promise<void> {

@@ -29,7 +29,10 @@ export interface ProvideBackendsOptions {
 export async function provideBackends(options: ProvideBackendsOptions): Promise<BackendAddresses> {
   const { environment, log, shutdown } = options;
   const isNamed = (name: BackendName): boolean => (environment[TEST_VARIABLES[name]] ?? '') !== '';
-  const canContain = BACKEND_NAMES.every(isNamed) ? false : await isContainerEngineReachable();
+  const canContain =
+    parseUseOfContainers(environment) &&
+    !BACKEND_NAMES.every(isNamed) &&
+    (await isContainerEngineReachable());
   const outcomes = await Promise.allSettled(
     BACKEND_NAMES.map(async (name) => {
       const source: BackendSource = isNamed(name)
@@ -61,6 +64,15 @@ export async function provideBackends(options: ProvideBackendsOptions): Promise<
     outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : [])),
   );
   return toAddresses((name) => addresses.get(name) ?? '');
+}
+
+/** @throws Error for a value of TIDEMARK_TEST_CONTAINERS that is neither `auto` (the default) nor `never`. */
+function parseUseOfContainers(environment: ProvideBackendsOptions['environment']): boolean {
+  const choice = environment['TIDEMARK_TEST_CONTAINERS'] ?? 'auto';
+  if (choice !== 'auto' && choice !== 'never') {
+    throw new Error(`TIDEMARK_TEST_CONTAINERS is ${choice}, expected auto or never`);
+  }
+  return choice === 'auto';
 }
 
 async function provide(

@@ -88,7 +88,7 @@ async function createServices(
       command: {
         program: process.execPath,
         arguments: ['--enable-source-maps', findBundle(name)],
-        environment: { ...toServiceEnvironment(name, Number(port), backends, options), NODE_OPTIONS: '' },
+        environment: toServiceEnvironment(name, Number(port), backends, options),
         logFile: path.join(logDir, `${name}.log`),
       },
       isReady: () => answersOk(`${address}/readyz`),
