@@ -1,0 +1,2 @@
+export type { CliContext, TextSink } from './context.ts';
+export { runCli } from './program.ts';

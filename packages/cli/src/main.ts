@@ -1,0 +1,38 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock } from '@tidemark/core';
+import { EXIT_INTERRUPTED } from './fault.ts';
+import { runCli } from './program.ts';
+
+const clock: Clock = {
+  nowMs: () => Date.now(),
+  sleep: async (ms, signal) => {
+    try {
+      await delay(ms, undefined, signal === undefined ? {} : { signal });
+    } catch {
+      // Aborted: the caller looks at its signal.
+    }
+  },
+};
+
+const stop = new AbortController();
+process.once('SIGINT', () => {
+  stop.abort();
+  // A second one is not waited for.
+  process.once('SIGINT', () => process.exit(EXIT_INTERRUPTED));
+});
+process.once('SIGTERM', () => stop.abort());
+// `tidemark … | head` closes the pipe early: that is not a fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  environment: process.env,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  clock,
+  random: Math.random,
+  fetch: globalThis.fetch,
+  signal: stop.signal,
+});
