@@ -52,7 +52,7 @@ class KafkaBus implements Bus {
   #closed: Promise<void> | null = null;
 
   constructor(options: KafkaBusOptions) {
-    const { clock, log, replicationFactor, minInsyncReplicas } = options;
+    const { clock, replicationFactor, minInsyncReplicas } = options;
     this.#options = options;
     const kafka: Kafka = createKafkaClient(options);
     this.#admin = new KafkaAdmin({
@@ -65,7 +65,6 @@ class KafkaBus implements Bus {
       kafka,
       admin: this.#admin,
       clock,
-      log,
       publishTimeoutMs: options.publishTimeoutMs ?? DEFAULT_PUBLISH_TIMEOUT_MS,
       compression: options.compression ?? 'none',
     });

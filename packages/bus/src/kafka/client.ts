@@ -31,10 +31,11 @@ export function createKafkaClient({ brokers, clientId, ssl, sasl, log }: KafkaCo
     retry: { initialRetryTime: 100, maxRetryTime: 500, retries: 1 },
     logLevel: logLevel.WARN,
     logCreator: () => (entry) => {
-      const { message, timestamp: _, stack: _stack, ...fields } = entry.log;
+      const fields = { ...entry.log, message: undefined, timestamp: undefined, stack: undefined };
+      const text = `kafkajs ${entry.namespace}: ${entry.log.message}`;
       // An error to kafkajs is one failed attempt; whether work failed is decided, and logged, by the adapter.
-      const write = entry.level === logLevel.ERROR ? log.warn : log.info;
-      write.call(log, { ...fields, namespace: entry.namespace }, `kafkajs: ${message}`);
+      if (entry.level === logLevel.ERROR) log.warn(fields, text);
+      else log.info(fields, text);
     },
   });
 }

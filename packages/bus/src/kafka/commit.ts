@@ -13,14 +13,14 @@ const COMMIT_RETRY_MS = 200;
  * sent nothing, because the consumer is not running (Runner.commitOffsets, 2.2.4).
  */
 export class CommitConfirmations {
-  readonly #offsets = new Map<string, string>();
+  readonly #offsets = new Map<string, number>();
 
-  confirm(topic: string, partition: number, offset: string): void {
+  confirm(topic: string, partition: number, offset: number): void {
     this.#offsets.set(key(topic, partition), offset);
   }
 
   /** Whether the offset was confirmed since the last call for this partition. */
-  take(topic: string, partition: number, offset: string): boolean {
+  take(topic: string, partition: number, offset: number): boolean {
     const at = key(topic, partition);
     const isConfirmed = this.#offsets.get(at) === offset;
     this.#offsets.delete(at);
@@ -52,10 +52,10 @@ export async function commitOffset(
   const deadlineMs = clock.nowMs() + COMMIT_TIMEOUT_MS;
   for (;;) {
     spell.assertHeld();
-    confirmations.take(topic, partition, wanted.offset);
+    confirmations.take(topic, partition, offset);
     try {
       await consumer.commitOffsets([wanted]);
-      if (confirmations.take(topic, partition, wanted.offset)) return;
+      if (confirmations.take(topic, partition, offset)) return;
       throw partitionLost(topic, partition);
     } catch (error) {
       if (isFenced(error) || isAppError(error, 'partition-lost') || isStopped(error)) {

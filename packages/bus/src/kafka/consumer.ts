@@ -55,7 +55,8 @@ export class KafkaConsumer implements Consumer {
   #epoch = new AbortController();
   #revocations = new Set<Promise<void>>();
   #lastAliveMs: number;
-  #isLeaseOver = false;
+  #mustRejoin = false;
+  #isJoined = false;
   #closed: Promise<void> | null = null;
 
   constructor(settings: KafkaConsumerOptions) {
@@ -87,7 +88,7 @@ export class KafkaConsumer implements Consumer {
         retries: 10 + Math.ceil(sessionTimeoutMs / JOIN_RETRY_MS_MAX),
       },
     });
-    const onFenced = (): void => this.#endSpells('the coordinator does not know this member any more');
+    const onFenced = (): void => this.#loseMembership('a commit was refused: the generation is over');
     const confirmations = this.#confirmations;
     const consumer = this.#kafka;
     this.#factory = {
@@ -111,17 +112,21 @@ export class KafkaConsumer implements Consumer {
     try {
       await this.#kafka.connect();
       await this.#kafka.subscribe({ topics: [...options.topics], fromBeginning: true });
-      await this.#kafka.run({
-        autoCommit: false,
-        eachBatchAutoResolve: false,
-        eachBatch: async (payload) => this.#append(payload),
-      });
+      await this.#run();
     } catch (error) {
       await this.close();
       if (isUnknownTopic(error)) throw topicNotFound(options.topics.join('", "'), error);
       throw toBusFault(`joining group "${options.group}"`, error);
     }
     this.#watch().catch((error: unknown) => options.onFatal(toBusFault('watching the consumer', error)));
+  }
+
+  #run(): Promise<void> {
+    return this.#kafka.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      eachBatch: async (payload) => this.#append(payload),
+    });
   }
 
   close(): Promise<void> {
@@ -156,18 +161,10 @@ export class KafkaConsumer implements Consumer {
     this.#kafka.on(events.COMMIT_OFFSETS, ({ payload }) => {
       for (const { topic, partitions } of payload.topics) {
         for (const { partition, offset } of partitions)
-          this.#confirmations.confirm(topic, partition, String(offset));
+          this.#confirmations.confirm(topic, partition, Number(offset));
       }
     });
-    this.#kafka.on(events.CRASH, ({ payload }) => {
-      const { group, onFatal } = this.#settings.options;
-      this.#endSpells('the consumer crashed');
-      this.#settings.log.error(
-        { group, err: payload.error, restart: payload.restart },
-        'the Kafka consumer crashed',
-      );
-      if (!payload.restart && !this.#closing.signal.aborted) onFatal(payload.error);
-    });
+    this.#kafka.on(events.CRASH, ({ payload }) => this.#onCrash(payload.error, payload.restart));
   }
 
   #onJoined(assigned: readonly TopicPartition[]): void {
@@ -175,18 +172,46 @@ export class KafkaConsumer implements Consumer {
     log.info({ group: options.group, assigned }, 'joined the group');
     this.#endSpells('the group assigned anew');
     this.#assigned = assigned;
-    this.#isLeaseOver = false;
+    this.#isJoined = true;
+    this.#mustRejoin = false;
     this.#lastAliveMs = this.#settings.clock.nowMs();
     this.#pauseAssigned();
     void this.#beginSpells();
   }
 
+  /** kafkajs starts again by itself after what may pass, for as long as it takes; only the first try is reported. */
+  #onCrash(error: Error, restart: boolean): void {
+    const { log, options } = this.#settings;
+    this.#endSpells('the consumer crashed');
+    if (!restart && !this.#closing.signal.aborted) {
+      options.onFatal(error);
+      return;
+    }
+    if (this.#isJoined)
+      log.warn({ group: options.group, err: error }, 'the consumer lost the brokers; it tries again');
+    this.#isJoined = false;
+  }
+
   #onAlive(): void {
     this.#lastAliveMs = this.#settings.clock.nowMs();
-    if (!this.#isLeaseOver) return;
-    // The coordinator accepted our generation: nobody else owned the partitions meanwhile, so they are ours again.
-    this.#isLeaseOver = false;
-    void this.#beginSpells();
+    if (!this.#mustRejoin) return;
+    this.#mustRejoin = false;
+    void this.#rejoin();
+  }
+
+  /**
+   * The coordinator still knows us, but the spells are over: leaves and joins, for a new generation. In the old one a
+   * commit that hung in a socket could still land after the next spell has read where to start.
+   */
+  async #rejoin(): Promise<void> {
+    const { options } = this.#settings;
+    try {
+      await Promise.all(this.#revocations);
+      await this.#kafka.stop();
+      if (!this.#closing.signal.aborted) await this.#run();
+    } catch (error) {
+      options.onFatal(toBusFault(`joining group "${options.group}" again`, error));
+    }
   }
 
   async #beginSpells(): Promise<void> {
@@ -210,6 +235,12 @@ export class KafkaConsumer implements Consumer {
       log.error({ group: options.group, err: error }, 'the assignment could not begin');
       options.onFatal(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  /** Somebody else may own the partitions. Were we a member after all, the next heartbeat tells, and we join again. */
+  #loseMembership(reason: string): void {
+    this.#endSpells(reason);
+    this.#mustRejoin = true;
   }
 
   /** Ends all spells at once and lets their owners finish. Idempotent. */
@@ -262,13 +293,14 @@ export class KafkaConsumer implements Consumer {
     }
   }
 
-  #append({ batch, resolveOffset, isStale }: EachBatchPayload): void {
+  #append(payload: EachBatchPayload): void {
+    const { batch } = payload;
     const held = this.#held.get(key(batch));
     const last = batch.messages.at(-1);
-    if (held === undefined || last === undefined || isStale()) return;
+    if (held === undefined || last === undefined || payload.isStale()) return;
     const from = held.buffer.fetchPosition;
     const skipped = held.buffer.append(batch.messages);
-    resolveOffset(last.offset);
+    payload.resolveOffset(last.offset);
     this.#watchdog.progressed(held.buffer);
     if (skipped > 0) {
       const { topic, partition } = batch;
@@ -285,9 +317,8 @@ export class KafkaConsumer implements Consumer {
     const leaseMs = sessionTimeoutMs - this.#heartbeatIntervalMs;
     while (!signal.aborted) {
       await clock.sleep(this.#heartbeatIntervalMs, signal);
-      if (!this.#isLeaseOver && this.#held.size > 0 && clock.nowMs() - this.#lastAliveMs > leaseMs) {
-        this.#endSpells('no heartbeat was answered for a session; somebody else may own the partitions');
-        this.#isLeaseOver = true;
+      if (!this.#mustRejoin && this.#held.size > 0 && clock.nowMs() - this.#lastAliveMs > leaseMs) {
+        this.#loseMembership('no heartbeat was answered for a session');
       }
       const stuck = await this.#watchdog.findStuck([...this.#held.values()]);
       if (stuck !== null && !signal.aborted) {

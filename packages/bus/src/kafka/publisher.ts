@@ -2,7 +2,7 @@ import { AppError, type Clock, SECOND_MS } from '@tidemark/core';
 import { CompressionTypes, type Kafka, type Producer } from 'kafkajs';
 import { busUnavailable } from '../bus-errors.ts';
 import { partitionOfKey } from '../key-partition.ts';
-import type { BusLog, Coordinate, OutgoingRecord } from '../port.ts';
+import type { Coordinate, OutgoingRecord } from '../port.ts';
 import { settledWithin, withDeadline } from '../waiting.ts';
 import type { KafkaAdmin } from './admin.ts';
 import { toBusFault } from './faults.ts';
@@ -22,7 +22,6 @@ export interface KafkaPublisherOptions {
   readonly kafka: Kafka;
   readonly admin: KafkaAdmin;
   readonly clock: Clock;
-  readonly log: BusLog;
   readonly publishTimeoutMs: number;
   readonly compression: 'none' | 'gzip';
 }
@@ -32,8 +31,8 @@ interface PendingPublish {
   readonly coordinates: Coordinate[];
   missing: number;
   isSettled: boolean;
-  readonly resolve: (coordinates: readonly Coordinate[]) => void;
-  readonly reject: (error: Error) => void;
+  resolve: (coordinates: readonly Coordinate[]) => void;
+  reject: (error: Error) => void;
 }
 
 interface QueuedRecord {
@@ -79,47 +78,47 @@ export class KafkaPublisher {
   /** @throws bus-unavailable, not-found; event-too-large for a record no broker would take */
   async publish(topic: string, records: readonly OutgoingRecord[]): Promise<readonly Coordinate[]> {
     if (this.#isClosed) throw busUnavailable('the bus is closed');
-    const { clock, publishTimeoutMs } = this.#options;
-    const pending: { current: PendingPublish | null } = { current: null };
+    const { admin, clock, publishTimeoutMs } = this.#options;
+    const { publish, outcome } = createPending(records.length);
+    const work = admin.partitionCount(topic).then((partitions) => {
+      this.#enqueue(topic, partitions, records, publish);
+      return outcome;
+    });
     try {
-      const work = this.#enqueue(topic, records, pending);
       return await withDeadline(clock, publishTimeoutMs, `publish to "${topic}"`, work);
     } finally {
-      // Whatever is still queued is not sent any more: its publisher has its answer.
-      if (pending.current !== null) pending.current.isSettled = true;
+      // Whatever is not sent yet is not sent any more: its publisher has its answer.
+      publish.isSettled = true;
     }
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    const running = Promise.all([...this.#queues.values()].map((queue) => queue.running));
+    const running = Promise.all([...this.#queues.values()].map(async (queue) => queue.running));
     await settledWithin(this.#options.clock, CLOSE_TIMEOUT_MS, running);
     await this.#producer.disconnect();
   }
 
-  async #enqueue(
+  #enqueue(
     topic: string,
+    partitions: number,
     records: readonly OutgoingRecord[],
-    pending: { current: PendingPublish | null },
-  ): Promise<readonly Coordinate[]> {
-    const partitions = await this.#options.admin.partitionCount(topic);
-    if (records.length === 0) return [];
+    publish: PendingPublish,
+  ): void {
+    if (publish.isSettled) return;
+    if (records.length === 0) publish.resolve([]);
     const sizes = records.map(wireBytes);
     const bytes = sizes.reduce((sum, size) => sum + size, 0);
     if (this.#queuedBytes + bytes > QUEUED_BYTES_MAX) {
       throw busUnavailable(`${this.#queuedBytes} bytes wait for Kafka; at most ${QUEUED_BYTES_MAX} may`);
     }
     const queue = this.#queue(topic);
-    return new Promise((resolve, reject) => {
-      const publish = { coordinates: [], missing: records.length, isSettled: false, resolve, reject };
-      pending.current = publish;
-      for (const [index, record] of records.entries()) {
-        const partition = partitionOfKey(record.key, partitions);
-        queue.records.push({ publish, index, record, partition, bytes: sizes[index] as number });
-      }
-      this.#queuedBytes += bytes;
-      queue.running ??= this.#drain(queue);
-    });
+    for (const [index, record] of records.entries()) {
+      const partition = partitionOfKey(record.key, partitions);
+      queue.records.push({ publish, index, record, partition, bytes: sizes[index] as number });
+    }
+    this.#queuedBytes += bytes;
+    queue.running ??= this.#drain(queue);
   }
 
   #queue(topic: string): TopicQueue {
@@ -158,7 +157,7 @@ export class KafkaPublisher {
   }
 
   async #send(topic: string, round: readonly QueuedRecord[]): Promise<void> {
-    const { compression, log } = this.#options;
+    const { compression } = this.#options;
     try {
       await this.#connect();
       const answers = await this.#producer.send({
@@ -186,7 +185,6 @@ export class KafkaPublisher {
       }
     } catch (error) {
       const fault = toBusFault(`publish to "${topic}"`, error);
-      log.warn({ topic, records: round.length, err: fault }, 'a produce round failed');
       for (const { publish } of round) {
         publish.isSettled = true;
         publish.reject(fault);
@@ -203,6 +201,24 @@ export class KafkaPublisher {
       throw error;
     }
   }
+}
+
+function createPending(records: number): {
+  readonly publish: PendingPublish;
+  readonly outcome: Promise<readonly Coordinate[]>;
+} {
+  const publish: PendingPublish = {
+    coordinates: [],
+    missing: records,
+    isSettled: false,
+    resolve: () => undefined,
+    reject: () => undefined,
+  };
+  const outcome = new Promise<readonly Coordinate[]>((resolve, reject) => {
+    publish.resolve = resolve;
+    publish.reject = reject;
+  });
+  return { publish, outcome };
 }
 
 /** @throws event-too-large */
