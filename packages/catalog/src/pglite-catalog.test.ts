@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
@@ -6,6 +6,10 @@ import { openPgliteCatalog } from './catalog.ts';
 import { describeCatalog } from './conformance/index.ts';
 import { parseOrganizationId } from '@tidemark/core';
 import { createPgliteExecutor } from './pglite-executor.ts';
+
+const DURABILITY_SETTINGS = `
+SELECT name, setting FROM pg_settings
+WHERE name IN ('fsync', 'synchronous_commit', 'wal_sync_method') ORDER BY name`;
 
 describeCatalog('PGlite', {
   async createStore() {
@@ -22,14 +26,12 @@ describeCatalog('PGlite', {
 });
 
 describe('PGlite catalog on its folder', () => {
-  it('syncs commits to the disk', async () => {
+  it('is made anew when a process died while making it, and syncs its commits', async () => {
     await withFolder(async (path) => {
+      await mkdir(join(path, 'postgres.new'));
+      await writeFile(join(path, 'postgres.new', 'PG_VERSION'), '17');
       const executor = await createPgliteExecutor({ path });
-      const settings = await executor.query(
-        `SELECT name, setting FROM pg_settings
-         WHERE name IN ('fsync', 'synchronous_commit', 'wal_sync_method') ORDER BY name`,
-      );
-      expect(settings).toEqual([
+      expect(await executor.query(DURABILITY_SETTINGS)).toEqual([
         { name: 'fsync', setting: 'on' },
         { name: 'synchronous_commit', setting: 'on' },
         { name: 'wal_sync_method', setting: 'fsync' },

@@ -10,9 +10,9 @@ import {
   LEASE_MS,
   minutes,
   NOW_MS,
+  type Replicas,
   startsOf,
 } from './harness.ts';
-import type { Replicas } from './index.ts';
 
 export function describeClaims(replicas: () => Replicas): void {
   describe('dirty buckets', () => {

@@ -1,21 +1,20 @@
 import { afterAll, beforeAll, beforeEach, describe } from '@jest/globals';
 import { createCatalog } from '../catalog.ts';
-import type { Catalog, SqlExecutor } from '../port.ts';
+import type { SqlExecutor } from '../port.ts';
 import { describeClaims } from './claims.ts';
-import { type CatalogHarness, type CatalogStore, emptyStore, withoutClose } from './harness.ts';
+import {
+  type CatalogHarness,
+  type CatalogStore,
+  emptyTables,
+  type Replicas,
+  withoutClose,
+} from './harness.ts';
 import { describeKeys } from './keys.ts';
 import { describeMigrations } from './migrations.ts';
 import { describeProgress } from './progress.ts';
 import { describeSql } from './sql.ts';
 
 export type { CatalogHarness, CatalogStore } from './harness.ts';
-
-/** Two replicas on one migrated store; replaced before each test. */
-export interface Replicas {
-  readonly first: Catalog;
-  readonly second: Catalog;
-  readonly executor: SqlExecutor;
-}
 
 /** What every catalog must do. Call at the top of a test file. */
 export function describeCatalog(name: string, harness: CatalogHarness): void {
@@ -29,12 +28,12 @@ export function describeCatalog(name: string, harness: CatalogHarness): void {
       executors = [await store.connect(), await store.connect()];
     });
     beforeEach(async () => {
-      await emptyStore(executors[0]);
       replicas = {
         first: await createCatalog(withoutClose(executors[0])),
         second: await createCatalog(withoutClose(executors[1])),
         executor: executors[0],
       };
+      await emptyTables(executors[0]);
     });
     afterAll(async () => await store.destroy());
 

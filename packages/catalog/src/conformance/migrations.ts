@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { createCatalog } from '../catalog.ts';
 import { migrate } from '../migrate.ts';
 import { MIGRATIONS } from '../migrations/index.ts';
@@ -14,6 +14,8 @@ const NEXT: Migration = {
 
 export function describeMigrations(executors: () => readonly [SqlExecutor, SqlExecutor]): void {
   describe('migrations', () => {
+    afterEach(async () => await emptyStore(executors()[0]));
+
     it('apply once when two start at once', async () => {
       const [first, second] = executors();
       await emptyStore(first);

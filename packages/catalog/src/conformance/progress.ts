@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Replicas } from './index.ts';
-import { NOW_MS } from './harness.ts';
+import { NOW_MS, type Replicas } from './harness.ts';
 
 const TOPIC = 'events';
 

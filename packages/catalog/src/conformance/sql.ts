@@ -29,6 +29,7 @@ export function describeSql(executor: () => SqlExecutor): void {
       await expect(failing).rejects.toBe(failure);
       await executor().transaction(async (tx) => await tx.query('INSERT INTO kept VALUES (2)'));
       expect(await executor().query('SELECT value FROM kept')).toEqual([{ value: 2 }]);
+      await executor().query('DROP TABLE kept');
     });
 
     it('rejects a transaction one of whose statements failed, and serves the next caller', async () => {
