@@ -1,5 +1,6 @@
 import {
   AppError,
+  isAppError,
   roleAllows,
   type ApiKeyRecord,
   type Clock,
@@ -11,6 +12,11 @@ import type { Telemetry } from './telemetry.ts';
 
 /** A revoked key works no longer than this. */
 export const KEY_CACHE_MS = 5_000;
+/**
+ * While the catalog does not answer, a key that was good is taken for so long: an outage of the catalog (in which nobody can
+ * revoke anything either) must not stop events that the bus could take.
+ */
+export const KEY_STALE_MS = 60_000;
 /** Of keys that exist, and as many again of ids that do not. */
 export const KEY_CACHE_ENTRIES_MAX = 10_000;
 
@@ -36,6 +42,8 @@ export interface AuthenticatorOptions {
 interface CachedKey {
   readonly record: ApiKeyRecord | null;
   readonly expiresAtMs: number;
+  /** When the catalog last said so. */
+  readonly confirmedAtMs: number;
 }
 
 /**
@@ -50,16 +58,28 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
 
   async function lookUp(publicId: string): Promise<ApiKeyRecord | null> {
     // The time of asking counts: an answer may be old by the time it comes.
-    const expiresAtMs = clock.nowMs() + KEY_CACHE_MS;
-    const record = await findKey(publicId);
-    remember(record === null ? unknown : known, publicId, { record, expiresAtMs });
-    return record;
+    const askedAtMs = clock.nowMs();
+    const expiresAtMs = askedAtMs + KEY_CACHE_MS;
+    try {
+      const record = await findKey(publicId);
+      // A key that has vanished must not come back from the other map.
+      known.delete(publicId);
+      const cache = record === null ? unknown : known;
+      remember(cache, publicId, { record, expiresAtMs, confirmedAtMs: askedAtMs });
+      return record;
+    } catch (error) {
+      const stale = known.get(publicId);
+      if (!isAppError(error, 'catalog-unavailable') || stale === undefined) throw error;
+      if (askedAtMs - stale.confirmedAtMs > KEY_STALE_MS) throw error;
+      telemetry.increment('tidemark_auth_stale_keys_total');
+      remember(known, publicId, { ...stale, expiresAtMs });
+      return stale.record;
+    }
   }
 
   function find(publicId: string): Promise<ApiKeyRecord | null> | ApiKeyRecord | null {
     const cached = known.get(publicId) ?? unknown.get(publicId);
     if (cached !== undefined && clock.nowMs() < cached.expiresAtMs) return cached.record;
-    known.delete(publicId);
     unknown.delete(publicId);
     const running = pending.get(publicId);
     if (running !== undefined) return running;
@@ -96,6 +116,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
 
 /** The oldest entry makes room: entries live five seconds, so order of insertion is as good as order of use. */
 function remember(cache: Map<string, CachedKey>, publicId: string, entry: CachedKey): void {
+  cache.delete(publicId);
   if (cache.size >= KEY_CACHE_ENTRIES_MAX) {
     for (const oldest of cache.keys()) {
       cache.delete(oldest);

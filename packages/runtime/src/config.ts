@@ -2,7 +2,7 @@
  * Configuration comes from the environment, once, through here. A service declares its fields; `readConfig` reports every fault
  * at once and refuses `TIDEMARK_` names that nobody declared, because a misspelt limit is a limit that is not there.
  */
-import { AppError, type Fault } from '@tidemark/core';
+import { AppError, DEFAULT_ALLOWED_LATENESS_MS, type Fault } from '@tidemark/core';
 import Type, { type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { LOG_LEVELS, type LogLevel } from './logger.ts';
@@ -95,6 +95,11 @@ export function envBoolean(name: string, options: FieldOptions<boolean>): Config
   return { name, ...options, schema: Type.Boolean(), fromText, finish: (value) => value === true };
 }
 
+/** The variable may be absent: then the service gets null. */
+export function envOptional<T>(field: ConfigField<T>): ConfigField<T | null> {
+  return { ...field, fallback: null };
+}
+
 /** What several services read under one name. A service takes those it uses; their names are known to all. */
 export const SHARED_FIELDS = {
   logLevel: envChoice<LogLevel>('TIDEMARK_LOG_LEVEL', LOG_LEVELS, {
@@ -119,6 +124,18 @@ export const SHARED_FIELDS = {
   clickhouseUrl: envSecret('TIDEMARK_CLICKHOUSE_URL', {
     description: 'http(s)://user:password@host:port/database',
     pattern: '^https?://',
+  }),
+  bootstrapKey: envOptional(
+    envSecret('TIDEMARK_BOOTSTRAP_KEY', {
+      description: 'An admin key (tm_…) of the organization `default`, created when it does not exist',
+      pattern: '^tm_',
+    }),
+  ),
+  allowedLatenessMs: envInteger('TIDEMARK_ALLOWED_LATENESS_MS', {
+    description: 'How long after its end a bucket waits for events that are on their way',
+    minimum: 0,
+    maximum: 3_600_000,
+    fallback: DEFAULT_ALLOWED_LATENESS_MS,
   }),
 } as const;
 

@@ -77,7 +77,9 @@ describe('createHttpServer', () => {
   it('converts query strings', async () => {
     const { app } = createServer();
     const querystring = Type.Object({ limit: Type.Optional(Type.Integer()) });
-    app.get('/list', { schema: { querystring } }, async (request) => ({ limit: request.query.limit }));
+    app.get('/list', { schema: { querystring } }, (request, reply) =>
+      reply.send({ limit: request.query.limit }),
+    );
     expect((await app.inject('/list?limit=7')).json()).toEqual({ limit: 7 });
     expect((await app.inject('/list?limit=x')).statusCode).toBe(400);
   });

@@ -27,6 +27,11 @@ export const TELEMETRY = {
     meaning: 'Requests without a valid credential',
     labels: ['reason'],
   },
+  tidemark_auth_stale_keys_total: {
+    kind: 'counter',
+    unit: 'lookups',
+    meaning: 'Keys taken on an earlier word of the catalog, which does not answer',
+  },
   tidemark_rate_limited_requests_total: {
     kind: 'counter',
     unit: 'requests',
@@ -65,6 +70,36 @@ export const TELEMETRY = {
     kind: 'gauge',
     unit: 'bytes',
     meaning: 'Bodies held in memory now',
+  },
+  tidemark_aggregator_events_total: {
+    kind: 'counter',
+    unit: 'events',
+    meaning: 'Records of the bus by what became of them: stored, duplicate or dead',
+    labels: ['outcome'],
+  },
+  tidemark_aggregator_retries_total: {
+    kind: 'counter',
+    unit: 'steps',
+    meaning: 'Steps of the pipeline that failed for a passing reason and were tried again',
+    labels: ['step'],
+  },
+  tidemark_aggregator_buckets_recomputed_total: {
+    kind: 'counter',
+    unit: 'buckets',
+    meaning: 'Rollup buckets made again from raw',
+    labels: ['tier'],
+  },
+  tidemark_aggregator_recompute_duration_seconds: {
+    kind: 'histogram',
+    unit: 'seconds',
+    meaning: 'From claiming buckets to their rollups being durable',
+    labels: ['tier'],
+    buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120],
+  },
+  tidemark_aggregator_recompute_failures_total: {
+    kind: 'counter',
+    unit: 'recomputations',
+    meaning: 'Recomputations that failed; their buckets stay dirty',
   },
 } as const satisfies Readonly<Record<string, TelemetryDeclaration>>;
 

@@ -75,15 +75,35 @@ export function parseEventRequest(request: EventRequest, context: EventContext):
   const mode = selectEventMode(headers);
   if (mode === 'binary') return collect([parseBinaryEvent(headers, body, context)]);
   if (mode === 'ndjson') return collect(parseLines(body, context));
+  const form = mode === 'structured' ? 'one' : mode === 'batch' ? 'array' : 'any';
+  return parseJsonEvents(body, form, context, parseStructuredEvent);
+}
+
+/** What a JSON body may be: one item, an array of items, or either. */
+export type JsonForm = 'one' | 'array' | 'any';
+
+/** From one item of a JSON body to its outcome; never throws. */
+export type ItemParser = (value: unknown, index: number, context: EventContext) => EventOutcome;
+
+/**
+ * Every item of a JSON body by itself. Large arrays are parsed item by item, see `splitJsonArray`.
+ *
+ * @throws malformed-body, batch-too-large
+ */
+export function parseJsonEvents(
+  body: Buffer,
+  form: JsonForm,
+  context: EventContext,
+  parseItem: ItemParser,
+): ParsedEvents {
   if (!isUtf8(body)) throw new AppError('malformed-body', 'the body is not UTF-8');
-  if (body.length > sentBytesMax(context)) return collect(parseLargeBody(mode, body, context));
+  if (body.length > sentBytesMax(context)) return collect(parseLargeBody(body, form, context, parseItem));
   const parsed = parseJson(body);
-  if (mode === 'structured' || (mode === 'json' && !Array.isArray(parsed))) {
-    return collect([parseStructuredEvent(parsed, 0, context)]);
-  }
+  if (form === 'one' || (form === 'any' && !Array.isArray(parsed)))
+    return collect([parseItem(parsed, 0, context)]);
   if (!Array.isArray(parsed)) throw notAnArray();
   assertBatchSize(parsed.length, context);
-  return collect(parsed.map((value: unknown, index) => parseStructuredEvent(value, index, context)));
+  return collect(parsed.map((value: unknown, index) => parseItem(value, index, context)));
 }
 
 function parseJson(text: Buffer): unknown {
@@ -104,19 +124,22 @@ function sentBytesMax(context: EventContext): number {
   return context.limits.eventBytesMax * SENT_BYTES_PER_EVENT_BYTE_MAX;
 }
 
-function parseLargeBody(mode: EventMode, body: Buffer, context: EventContext): EventOutcome[] {
-  const slices = mode === 'structured' ? null : splitJsonArray(body, context.limits.batchEventsMax);
+function parseLargeBody(
+  body: Buffer,
+  form: JsonForm,
+  context: EventContext,
+  parseItem: ItemParser,
+): EventOutcome[] {
+  const slices = form === 'one' ? null : splitJsonArray(body, context.limits.batchEventsMax);
   if (slices === null) {
-    if (mode === 'batch' || startsArray(body)) {
-      throw new AppError('malformed-body', 'the body is not a JSON array');
-    }
+    if (form === 'array' || (form === 'any' && startsArray(body))) throw notAnArray();
     return [tooLarge(0, body.length, context)];
   }
   assertBatchSize(slices.length, context);
   return slices.map(([start, end], index) =>
     end - start > sentBytesMax(context)
       ? tooLarge(index, end - start, context)
-      : parseStructuredEvent(parseJson(body.subarray(start, end)), index, context),
+      : parseItem(parseJson(body.subarray(start, end)), index, context),
   );
 }
 
@@ -169,7 +192,7 @@ function tooLarge(index: number, bytes: number, context: EventContext): EventOut
 }
 
 function notAnArray(): AppError {
-  return new AppError('malformed-body', 'application/cloudevents-batch+json must be a JSON array');
+  return new AppError('malformed-body', 'the body is not a JSON array');
 }
 
 /** @throws batch-too-large */
