@@ -51,6 +51,10 @@ try {
     target: 'node20',
     sourcemap: 'linked',
     conditions: ['import', 'node'],
+    // For CommonJS packages that are inlined (see below) and require one that is not.
+    banner: {
+      js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);",
+    },
     logLevel: 'warning',
     plugins: [inlineOnlyTidemark()],
   });

@@ -28,6 +28,9 @@ export const TEST_VARIABLES = {
   redis: 'TIDEMARK_TEST_REDIS_URL',
 } as const satisfies Record<BackendName, string>;
 
+/** `true` when every backend of this test run is a process of this machine, started by the testkit. */
+export const LOCAL_BACKENDS_VARIABLE = 'TIDEMARK_TEST_LOCAL_BACKENDS';
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**

@@ -11,7 +11,13 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { mintApiKey } from '@tidemark/runtime';
-import { ADDRESS_KEYS, type BackendAddresses, BACKEND_NAMES, toTestEnvironment } from './addresses.ts';
+import {
+  ADDRESS_KEYS,
+  type BackendAddresses,
+  BACKEND_NAMES,
+  LOCAL_BACKENDS_VARIABLE,
+  toTestEnvironment,
+} from './addresses.ts';
 import { startBackends } from './backends.ts';
 import { provideBackends } from './provide-backends.ts';
 import { startServices, type Services } from './services.ts';
@@ -43,8 +49,9 @@ async function serveTests(dir: string): Promise<void> {
   process.stdin.resume().once('end', () => {
     shutdown.run().then(() => process.exit(0), fail);
   });
-  const addresses = await provideBackends({ dir, environment: process.env, log, shutdown });
-  print(JSON.stringify(toTestEnvironment(addresses)));
+  const backends = await provideBackends({ dir, environment: process.env, log, shutdown });
+  const isLocal = backends.sources.size === 1 && backends.sources.has('local process');
+  print(JSON.stringify({ ...toTestEnvironment(backends), [LOCAL_BACKENDS_VARIABLE]: String(isLocal) }));
 }
 
 async function serveUser(dir: string, backendsOnly: boolean): Promise<void> {

@@ -20,19 +20,24 @@ export interface ProvideBackendsOptions {
   readonly shutdown: Shutdown;
 }
 
+export interface ProvidedBackends extends BackendAddresses {
+  readonly sources: ReadonlySet<BackendSource>;
+}
+
 /**
  * Finds or starts each backend, in this order: the address named by the environment, a container where an engine
  * answers, a process on this machine. Says in the log which it is.
  *
  * @throws AggregateError of all backends that cannot be had, with what to install; nothing is left running.
  */
-export async function provideBackends(options: ProvideBackendsOptions): Promise<BackendAddresses> {
+export async function provideBackends(options: ProvideBackendsOptions): Promise<ProvidedBackends> {
   const { environment, log, shutdown } = options;
   const isNamed = (name: BackendName): boolean => (environment[TEST_VARIABLES[name]] ?? '') !== '';
   const canContain =
     parseUseOfContainers(environment) &&
     !BACKEND_NAMES.every(isNamed) &&
     (await isContainerEngineReachable());
+  const sources = new Set<BackendSource>();
   const outcomes = await Promise.allSettled(
     BACKEND_NAMES.map(async (name) => {
       const source: BackendSource = isNamed(name)
@@ -40,6 +45,7 @@ export async function provideBackends(options: ProvideBackendsOptions): Promise<
         : canContain
           ? 'container'
           : 'local process';
+      sources.add(source);
       const address = await provide(name, source, options);
       log(
         `BACKEND ${name.padEnd('clickhouse'.length)} from ${source.padEnd('local process'.length)} at ${address}`,
@@ -63,7 +69,7 @@ export async function provideBackends(options: ProvideBackendsOptions): Promise<
   const addresses = new Map(
     outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : [])),
   );
-  return toAddresses((name) => addresses.get(name) ?? '');
+  return { ...toAddresses((name) => addresses.get(name) ?? ''), sources };
 }
 
 /** @throws Error for a value of TIDEMARK_TEST_CONTAINERS that is neither `auto` (the default) nor `never`. */
