@@ -108,5 +108,10 @@ export const COUNT_DIRTY = 'SELECT count(*) AS count FROM pipeline_dirty_buckets
 export const REGISTER_MEASURES = `
 INSERT INTO pipeline_measures (fingerprint, registered_at_ms)
 SELECT fingerprint, $2::bigint FROM unnest($1::text[]) AS f (fingerprint)
-ON CONFLICT (fingerprint) DO NOTHING
-RETURNING fingerprint`;
+ON CONFLICT (fingerprint) DO NOTHING`;
+
+/** $1 fingerprints. */
+export const UNKNOWN_MEASURES = `
+SELECT f.fingerprint FROM unnest($1::text[]) AS f (fingerprint)
+WHERE NOT EXISTS (SELECT 1 FROM pipeline_measures AS m WHERE m.fingerprint = f.fingerprint)
+ORDER BY f.fingerprint`;

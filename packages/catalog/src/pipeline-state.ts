@@ -16,6 +16,7 @@ import {
   RELEASE_CLAIM,
   SELECT_DIRTY,
   SELECT_PROGRESS,
+  UNKNOWN_MEASURES,
 } from './pipeline-sql.ts';
 import type {
   Claim,
@@ -101,11 +102,13 @@ export function createPipelineState(executor: Pick<SqlExecutor, 'query'>): Pipel
       assertThat(row !== undefined, 'count(*) answers one row');
       return toSafeInteger(row.count);
     },
+    async unknownMeasures(fingerprints) {
+      const rows = await executor.query<{ fingerprint: string }>(UNKNOWN_MEASURES, [[...new Set(fingerprints)]]);
+      return rows.map((row) => row.fingerprint);
+    },
     async registerMeasures(fingerprints, nowMs) {
       const distinct = [...new Set(fingerprints)].sort();
-      if (distinct.length === 0) return [];
-      const rows = await executor.query<{ fingerprint: string }>(REGISTER_MEASURES, [distinct, nowMs]);
-      return rows.map((row) => row.fingerprint);
+      if (distinct.length > 0) await executor.query(REGISTER_MEASURES, [distinct, nowMs]);
     },
   };
 }

@@ -115,10 +115,12 @@ export interface PipelineState {
   ): Promise<readonly number[]>;
   countDirty(): Promise<number>;
   /**
-   * Remembers which measures rollups are made of. Returns those that were not known before: their rollups are missing for
-   * buckets closed earlier.
+   * Those of the measures that are not registered: buckets closed so far may lack their rollups, so they are answered from raw.
+   * A measure once registered stays so.
    */
-  registerMeasures(fingerprints: readonly string[], nowMs: number): Promise<readonly string[]>;
+  unknownMeasures(fingerprints: readonly string[]): Promise<readonly string[]>;
+  /** Call after every bucket that may lack the measures' rollups is durably marked. Idempotent. */
+  registerMeasures(fingerprints: readonly string[], nowMs: number): Promise<void>;
 }
 
 export interface Catalog {

@@ -1,2 +1,5 @@
-export { AGGREGATOR_GROUP, startAggregator } from './app/aggregator.ts';
-export type { Aggregator, AggregatorDependencies, AggregatorOptions } from './app/aggregator.ts';
+export { assembleAggregator } from './assemble.ts';
+export type { AggregatorPorts } from './assemble.ts';
+export type { Aggregator, AggregatorOptions } from './app/aggregator.ts';
+export { AGGREGATOR_GROUP } from './app/aggregator.ts';
+export { PIPELINE_FIELDS } from './config.ts';

@@ -51,15 +51,16 @@ export function describeProgress(replicas: () => Replicas): void {
   });
 
   describe('measures', () => {
-    it('are new to exactly one of those who register them', async () => {
+    it('are unknown until they are registered, and known ever after', async () => {
       const { first, second } = replicas();
-      const news = await Promise.all([
+      expect(await first.pipeline.unknownMeasures(['b', 'a', 'a'])).toEqual(['a', 'b']);
+      await Promise.all([
         first.pipeline.registerMeasures(['b', 'a', 'a'], NOW_MS),
         second.pipeline.registerMeasures(['a', 'b'], NOW_MS),
+        first.pipeline.registerMeasures([], NOW_MS),
       ]);
-      expect(news.flat().toSorted()).toEqual(['a', 'b']);
-      expect(await first.pipeline.registerMeasures(['c', 'a'], NOW_MS)).toEqual(['c']);
-      expect(await first.pipeline.registerMeasures([], NOW_MS)).toEqual([]);
+      expect(await second.pipeline.unknownMeasures(['c', 'a'])).toEqual(['c']);
+      expect(await first.pipeline.unknownMeasures([])).toEqual([]);
     });
   });
 }

@@ -1,0 +1,142 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { findBundle, waitUntil } from '@tidemark/testkit/cluster';
+import type { Answer, Query } from '@tidemark/core';
+import type { System } from './system.ts';
+
+const VISIBLE_DEADLINE_MS = 60_000;
+
+export interface JsonResponse {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Record<string, unknown>;
+}
+
+/** One JSON request. @param key null: without a credential */
+export async function call(
+  url: string,
+  options: {
+    readonly method?: string;
+    readonly key: string | null;
+    readonly body?: string | Uint8Array;
+    readonly headers?: Readonly<Record<string, string>>;
+  },
+): Promise<JsonResponse> {
+  const response = await fetch(url, {
+    method: options.method ?? (options.body === undefined ? 'GET' : 'POST'),
+    headers: {
+      ...(options.key === null ? {} : { authorization: `Bearer ${options.key}` }),
+      ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...options.headers,
+    },
+    ...(options.body === undefined ? {} : { body: options.body }),
+  });
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
+  };
+}
+
+export function send(
+  system: System,
+  body: string | Uint8Array,
+  options: { readonly key?: string | null; readonly headers?: Readonly<Record<string, string>> } = {},
+): Promise<JsonResponse> {
+  const { key = system.adminKey, headers = {} } = options;
+  return call(`${system.ingestUrl}/api/v1/events`, { key, body, headers });
+}
+
+export async function ask(system: System, query: Query, key = system.adminKey): Promise<Answer> {
+  const { status, body } = await call(`${system.gatewayUrl}/api/v1/query`, {
+    key,
+    body: JSON.stringify(query),
+  });
+  if (status !== 200) throw new Error(`the query was answered ${status}: ${JSON.stringify(body)}`);
+  return body as unknown as Answer;
+}
+
+/** Resolves when everything that ingest has accepted so far is stored. */
+export async function untilStored(system: System): Promise<void> {
+  await waitUntil(
+    async () => {
+      const { body } = await call(`${system.gatewayUrl}/api/v1/status`, { key: system.adminKey });
+      return body['lag'] === 0;
+    },
+    { what: 'everything received to be stored', deadlineMs: VISIBLE_DEADLINE_MS },
+  );
+}
+
+/** Resolves when no bucket that has closed waits for its rollup. */
+export async function untilRolledUp(
+  system: System,
+  remaining: (status: Record<string, unknown>) => boolean,
+): Promise<void> {
+  await waitUntil(
+    async () => remaining((await call(`${system.gatewayUrl}/api/v1/status`, { key: system.adminKey })).body),
+    { what: 'rollups to be made', deadlineMs: 120_000 },
+  );
+}
+
+export interface CommandResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The command `tidemark` as users run it. */
+export function startCommand(
+  system: System,
+  args: readonly string[],
+  stateDir: string,
+): {
+  readonly process: ChildProcess;
+  readonly ended: Promise<CommandResult>;
+} {
+  const child = spawn(process.execPath, [findBundle('tidemark'), ...args], {
+    env: {
+      ...process.env,
+      NODE_OPTIONS: '',
+      TIDEMARK_URL: system.gatewayUrl,
+      TIDEMARK_INGEST_URL: system.ingestUrl,
+      TIDEMARK_API_KEY: system.adminKey,
+      XDG_STATE_HOME: stateDir,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()));
+  const ended = new Promise<CommandResult>((resolve) => {
+    child.once('close', (code) => resolve({ code, ...output }));
+  });
+  return { process: child, ended };
+}
+
+/** Runs the command to its end. @throws Error with its output unless it succeeds */
+export async function command(
+  system: System,
+  args: readonly string[],
+  stateDir: string,
+): Promise<CommandResult> {
+  const result = await startCommand(system, args, stateDir).ended;
+  if (result.code !== 0)
+    throw new Error(
+      `tidemark ${args.join(' ')} ended with ${result.code}:\n${result.stderr}${result.stdout}`,
+    );
+  return result;
+}
+
+/** The single value of the series with these dimensions; undefined when there is no such series. */
+export function valueOf(
+  answer: Answer,
+  metric: string,
+  dimensions: Readonly<Record<string, string | null>> = {},
+) {
+  return answer.series.find(
+    (series) =>
+      series.metric === metric &&
+      Object.entries(dimensions).every(([key, value]) => series.dimensions[key] === value),
+  )?.points[0]?.value;
+}

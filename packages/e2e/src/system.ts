@@ -1,0 +1,100 @@
+/** The whole product as its users have it, in either profile: processes from `dist`, spoken to over HTTP. */
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { mintApiKey } from '@tidemark/runtime';
+import {
+  createServerProgram,
+  findBundle,
+  findFreePort,
+  parseTestBackends,
+  startServices,
+} from '@tidemark/testkit/cluster';
+import type { BackendAddresses } from '@tidemark/testkit/cluster';
+
+export const PROFILES = ['embedded', 'distributed'] as const;
+export type Profile = (typeof PROFILES)[number];
+
+const READY_DEADLINE_MS = 60_000;
+
+export interface System {
+  readonly profile: Profile;
+  readonly ingestUrl: string;
+  readonly gatewayUrl: string;
+  readonly adminKey: string;
+  /** SIGKILL to every process of the product at once. */
+  kill(): Promise<void>;
+  /** Starts again what was killed, on the same data and addresses. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** @throws Error on an unknown TIDEMARK_TEST_PROFILE: a suite that silently tests nothing is worse than none */
+export function profileUnderTest(): Profile {
+  const profile = PROFILES.find((known) => known === process.env['TIDEMARK_TEST_PROFILE']);
+  if (profile === undefined) throw new Error(`TIDEMARK_TEST_PROFILE must be one of ${PROFILES.join(', ')}`);
+  return profile;
+}
+
+/** @param backends of the distributed profile; those of the environment when absent */
+export async function startSystem(backends?: BackendAddresses): Promise<System> {
+  const dir = mkdtempSync(path.join(os.tmpdir(), 'tidemark-e2e-'));
+  const adminKey = mintApiKey(randomBytes).key;
+  const system =
+    profileUnderTest() === 'embedded'
+      ? await startEmbedded(dir, adminKey)
+      : await startDistributed(dir, adminKey, backends ?? parseTestBackends(process.env));
+  return {
+    ...system,
+    async stop() {
+      await system.stop();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function startEmbedded(dir: string, adminKey: string): Promise<System> {
+  const port = await findFreePort();
+  const url = `http://127.0.0.1:${port}`;
+  const server = createServerProgram({
+    name: 'standalone',
+    address: url,
+    command: {
+      program: process.execPath,
+      arguments: ['--enable-source-maps', findBundle('standalone')],
+      environment: {
+        TIDEMARK_PORT: String(port),
+        TIDEMARK_DATA_DIR: path.join(dir, 'data'),
+        TIDEMARK_BOOTSTRAP_KEY: adminKey,
+      },
+      logFile: path.join(dir, 'standalone.log'),
+    },
+    isReady: async () => (await fetch(`${url}/readyz`)).ok,
+    readyDeadlineMs: READY_DEADLINE_MS,
+  });
+  await server.start();
+  return {
+    profile: 'embedded',
+    ingestUrl: url,
+    gatewayUrl: url,
+    adminKey,
+    kill: () => server.kill(),
+    start: () => server.start(),
+    stop: () => server.stop(),
+  };
+}
+
+async function startDistributed(dir: string, adminKey: string, backends: BackendAddresses): Promise<System> {
+  const services = await startServices(backends, { dir, bootstrapKey: adminKey });
+  const servers = Object.values(services.servers);
+  return {
+    profile: 'distributed',
+    ingestUrl: services.ingestUrl,
+    gatewayUrl: services.gatewayUrl,
+    adminKey,
+    kill: async () => void (await Promise.all(servers.map((server) => server.kill()))),
+    start: async () => void (await Promise.all(servers.map((server) => server.start()))),
+    stop: () => services.stop(),
+  };
+}

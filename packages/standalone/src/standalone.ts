@@ -1,0 +1,138 @@
+/** The embedded profile: every service in one process, on one port, over the embedded adapters. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { assembleAggregator } from '@tidemark/aggregator';
+import { createLmdbBus } from '@tidemark/bus';
+import { createMemoryCache } from '@tidemark/cache';
+import { openPgliteCatalog } from '@tidemark/catalog';
+import { declareTopics } from '@tidemark/contracts';
+import { createCatalogue } from '@tidemark/core';
+import { ensureDefaultOrganization, registerGatewayRoutes } from '@tidemark/gateway';
+import { ingestRoutes, toIngestLimits } from '@tidemark/ingest';
+import { PACKS } from '@tidemark/packs';
+import {
+  createAuthenticator,
+  createHealth,
+  createHttpServer,
+  createRateLimiter,
+  createTelemetry,
+  registerOpenApi,
+  registerOperationsRoutes,
+  systemClock,
+} from '@tidemark/runtime';
+import type { ConfigValues, Lifecycle, Logger } from '@tidemark/runtime';
+import { createChdbExecutor, runWarehouseMigrations, WAREHOUSE_MIGRATIONS } from '@tidemark/warehouse';
+import type { STANDALONE_FIELDS } from './config.ts';
+
+export type StandaloneConfig = ConfigValues<typeof STANDALONE_FIELDS>;
+
+export interface Standalone {
+  /** Where it listens, without a final slash. */
+  readonly url: string;
+  /** The first admin key, on the first start only; null when there was one already. */
+  readonly adminKey: string | null;
+}
+
+/**
+ * Starts everything and registers with the lifecycle how to stop it.
+ *
+ * @throws conflict when another process uses the data folder; schema-too-new when a newer release has written it
+ */
+export async function startStandalone(
+  config: StandaloneConfig,
+  lifecycle: Lifecycle,
+  log: Logger,
+): Promise<Standalone> {
+  const clock = systemClock;
+  const telemetry = createTelemetry({ withProcessFigures: true });
+  const dataDir = path.resolve(config.dataDir);
+  await mkdir(dataDir, { recursive: true });
+
+  // The log first: its lock keeps a second process away from the whole folder.
+  const bus = await createLmdbBus({ path: path.join(dataDir, 'bus'), clock, log });
+  lifecycle.onStop('bus', () => bus.close());
+  const [catalog, warehouse] = await Promise.all([
+    openPgliteCatalog({ path: path.join(dataDir, 'catalog') }),
+    openWarehouse(path.join(dataDir, 'warehouse'), log),
+  ]);
+  lifecycle.onStop('catalog', () => catalog.close());
+  lifecycle.onStop('warehouse', () => warehouse.close());
+  const cache = createMemoryCache({ clock });
+  lifecycle.onStop('cache', () => cache.close());
+
+  await bus.ensureTopics(declareTopics(config.partitions));
+  const adminKey = await ensureDefaultOrganization({
+    catalog,
+    clock,
+    randomBytes,
+    bootstrapKey: config.bootstrapKey?.reveal() ?? null,
+  });
+
+  const catalogue = createCatalogue(PACKS);
+  const aggregator = await assembleAggregator(
+    {
+      bus,
+      warehouse,
+      catalog,
+      measures: catalogue.measures,
+      clock,
+      log,
+      telemetry,
+      random: Math.random,
+      onFatal: (error) => {
+        log.fatal({ err: error }, 'the aggregator cannot go on');
+        void lifecycle.stop('fatal').then(() => process.exit(1));
+      },
+    },
+    config,
+  );
+  lifecycle.onStop('aggregator', () => aggregator.close());
+
+  const app = createHttpServer({ log, telemetry });
+  await registerOpenApi(app, {
+    title: 'Tidemark',
+    description: 'Events in, true numbers out.',
+    version: '1',
+  });
+  const authenticator = createAuthenticator({ findKey: (id) => catalog.apiKeys.find(id), clock, telemetry });
+  const rateLimiter = createRateLimiter({ counters: cache, clock, log, telemetry });
+  await app.register(ingestRoutes, {
+    bus,
+    authenticator,
+    rateLimiter,
+    clock,
+    telemetry,
+    recorders: PACKS.flatMap(({ recorders }) => recorders),
+    createId: randomUUID,
+    ...toIngestLimits(config),
+  });
+  registerGatewayRoutes(app, {
+    bus,
+    warehouse,
+    catalog,
+    catalogue,
+    authenticator,
+    rateLimiter,
+    clock,
+    randomBytes,
+    allowedLatenessMs: config.allowedLatenessMs,
+    requestsMax: config.requestsMax,
+  });
+  const health = createHealth({
+    clock,
+    stopping: lifecycle.stopping,
+    checks: { bus: () => bus.ping(), warehouse: () => warehouse.ping(), catalog: () => catalog.ping() },
+  });
+  registerOperationsRoutes(app, health, telemetry);
+  lifecycle.onStop('http', () => app.close());
+  await app.listen({ port: config.port, host: config.host });
+  const address = app.addresses()[0];
+  return { url: `http://${config.host}:${address?.port ?? config.port}`, adminKey };
+}
+
+async function openWarehouse(folder: string, log: Logger) {
+  const warehouse = createChdbExecutor({ path: folder, log });
+  await runWarehouseMigrations(warehouse, WAREHOUSE_MIGRATIONS, { clock: systemClock, log });
+  return warehouse;
+}

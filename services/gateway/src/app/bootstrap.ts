@@ -1,0 +1,68 @@
+import { AppError, parseOrganizationId } from '@tidemark/core';
+import type { Clock, OrganizationId } from '@tidemark/core';
+import type { Catalog } from '@tidemark/catalog';
+import { hashSecret, mintApiKey, parseApiKey } from '@tidemark/runtime';
+
+export const DEFAULT_ORGANIZATION = parseOrganizationId('default') as OrganizationId;
+
+export interface BootstrapOptions {
+  readonly catalog: Pick<Catalog, 'organizations' | 'apiKeys'>;
+  readonly clock: Clock;
+  /** Cryptographic randomness (`node:crypto`). */
+  readonly randomBytes: (size: number) => Uint8Array;
+  /** The operator's own key (from `tidemark keys` of another instance, or minted once and kept); null: mint one if there is none. */
+  readonly bootstrapKey: string | null;
+}
+
+/**
+ * Makes sure that the organization `default` exists and has an admin key. Idempotent, and safe when several instances start at
+ * once with the same bootstrap key.
+ *
+ * @returns the key in clear when it was minted just now: the only moment it can be shown; else null
+ * @throws invalid-config when the bootstrap key is not a key
+ */
+export async function ensureDefaultOrganization(options: BootstrapOptions): Promise<string | null> {
+  const { catalog, clock, randomBytes, bootstrapKey } = options;
+  await catalog.organizations.ensure(DEFAULT_ORGANIZATION, 'Default', clock.nowMs());
+  if (bootstrapKey !== null) {
+    await ensureBootstrapKey(options, bootstrapKey);
+    return null;
+  }
+  if ((await catalog.apiKeys.list(DEFAULT_ORGANIZATION)).length > 0) return null;
+  const minted = mintApiKey(randomBytes);
+  await catalog.apiKeys.create({
+    publicId: minted.publicId,
+    secretHash: minted.secretHash,
+    organization: DEFAULT_ORGANIZATION,
+    name: 'first admin key',
+    role: 'admin',
+    createdAtMs: clock.nowMs(),
+    expiresAtMs: null,
+  });
+  return minted.key;
+}
+
+async function ensureBootstrapKey({ catalog, clock }: BootstrapOptions, key: string): Promise<void> {
+  const parsed = parseApiKey(key);
+  if (parsed === null) {
+    throw new AppError(
+      'invalid-config',
+      'TIDEMARK_BOOTSTRAP_KEY is not an API key (tm_…); `npm run -s tidemark -- keys mint` prints one',
+    );
+  }
+  if ((await catalog.apiKeys.find(parsed.publicId)) !== null) return;
+  try {
+    await catalog.apiKeys.create({
+      publicId: parsed.publicId,
+      secretHash: hashSecret(parsed.secret),
+      organization: DEFAULT_ORGANIZATION,
+      name: 'bootstrap key',
+      role: 'admin',
+      createdAtMs: clock.nowMs(),
+      expiresAtMs: null,
+    });
+  } catch (error) {
+    // Another instance was faster: the key is there, which is all that was wanted.
+    if ((await catalog.apiKeys.find(parsed.publicId)) === null) throw error;
+  }
+}

@@ -1,0 +1,92 @@
+import { randomBytes } from 'node:crypto';
+import { createKafkaBus } from '@tidemark/bus';
+import { createRedisCache } from '@tidemark/cache';
+import { openPostgresCatalog } from '@tidemark/catalog';
+import { declareTopics } from '@tidemark/contracts';
+import { createCatalogue } from '@tidemark/core';
+import { PACKS } from '@tidemark/packs';
+import {
+  createAuthenticator,
+  createHealth,
+  createHttpServer,
+  createRateLimiter,
+  createTelemetry,
+  registerOpenApi,
+  registerOperationsRoutes,
+  systemClock,
+} from '@tidemark/runtime';
+import type { ConfigValues, Lifecycle, Logger } from '@tidemark/runtime';
+import {
+  createClickhouseDatabase,
+  createClickhouseExecutor,
+  runWarehouseMigrations,
+  WAREHOUSE_MIGRATIONS,
+} from '@tidemark/warehouse';
+import { ensureDefaultOrganization } from './app/bootstrap.ts';
+import type { GATEWAY_FIELDS } from './config.ts';
+import { registerGatewayRoutes } from './routes.ts';
+
+/** The gateway over Kafka, ClickHouse, Postgres and Redis: the only place here that names adapters. */
+export async function composeGateway(
+  config: ConfigValues<typeof GATEWAY_FIELDS>,
+  lifecycle: Lifecycle,
+  log: Logger,
+): Promise<void> {
+  const clock = systemClock;
+  const telemetry = createTelemetry({ withProcessFigures: true });
+
+  const catalog = await openPostgresCatalog({ url: config.postgresUrl.reveal(), log });
+  lifecycle.onStop('catalog', () => catalog.close());
+  const cache = createRedisCache({ url: config.redisUrl.reveal(), log });
+  lifecycle.onStop('cache', () => cache.close());
+  const clickhouse = { url: config.clickhouseUrl.reveal(), log };
+  await createClickhouseDatabase(clickhouse);
+  const warehouse = createClickhouseExecutor(clickhouse);
+  lifecycle.onStop('warehouse', () => warehouse.close());
+  await runWarehouseMigrations(warehouse, WAREHOUSE_MIGRATIONS, { clock, log });
+  const bus = createKafkaBus({ brokers: config.kafkaBrokers, clientId: 'tidemark-gateway', clock, log });
+  lifecycle.onStop('bus', () => bus.close());
+  await bus.ensureTopics(declareTopics(config.eventsPartitions));
+
+  const firstKey = await ensureDefaultOrganization({
+    catalog,
+    clock,
+    randomBytes,
+    bootstrapKey: config.bootstrapKey?.reveal() ?? null,
+  });
+  if (firstKey !== null) {
+    process.stdout.write(`\nFirst start: this admin key is shown once.\n\n  ${firstKey}\n\n`);
+  }
+
+  const app = createHttpServer({ log, telemetry });
+  await registerOpenApi(app, {
+    title: 'Tidemark gateway',
+    description: 'Questions, metrics and administration.',
+    version: '1',
+  });
+  registerGatewayRoutes(app, {
+    bus,
+    warehouse,
+    catalog,
+    catalogue: createCatalogue(PACKS),
+    authenticator: createAuthenticator({ findKey: (id) => catalog.apiKeys.find(id), clock, telemetry }),
+    rateLimiter: createRateLimiter({ counters: cache, clock, log, telemetry }),
+    clock,
+    randomBytes,
+    allowedLatenessMs: config.allowedLatenessMs,
+    requestsMax: config.requestsMax,
+  });
+  const health = createHealth({
+    clock,
+    stopping: lifecycle.stopping,
+    checks: {
+      bus: () => bus.ping(),
+      warehouse: () => warehouse.ping(),
+      catalog: () => catalog.ping(),
+      cache: () => cache.ping(),
+    },
+  });
+  registerOperationsRoutes(app, health, telemetry);
+  lifecycle.onStop('http', () => app.close());
+  await app.listen({ port: config.port, host: '0.0.0.0' });
+}

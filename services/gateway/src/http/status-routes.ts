@@ -1,0 +1,95 @@
+import Type from 'typebox';
+import { completeThroughMs } from '@tidemark/core';
+import type { Bus } from '@tidemark/bus';
+import type { PipelineState } from '@tidemark/catalog';
+import { DEAD_LETTERS_TOPIC, EVENTS_TOPIC } from '@tidemark/contracts';
+import type { HttpServer } from '@tidemark/runtime';
+import type { Access } from './access.ts';
+import { problemResponses } from './responses.ts';
+
+const Count = Type.Integer({ minimum: 0 });
+const InstantOrNull = Type.Union([Type.String({ format: 'date-time' }), Type.Null()]);
+
+const StatusSchema = Type.Object(
+  {
+    completeThrough: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
+      description:
+        'No event before this instant is expected any more; null before everything has reported once',
+    }),
+    partitions: Type.Array(
+      Type.Object({
+        partition: Count,
+        nextOffset: Type.Integer({ minimum: 0, description: 'The next record to be stored' }),
+        endOffset: Type.Integer({ minimum: 0, description: 'The record that will be received next' }),
+        lag: Type.Integer({ minimum: 0, description: 'Records received and not yet stored' }),
+        arrivedThrough: InstantOrNull,
+      }),
+    ),
+    lag: Count,
+    dirtyBuckets: Type.Integer({
+      minimum: 0,
+      description: 'Buckets that are answered from raw until their rollup is made again',
+    }),
+    deadLetters: Type.Integer({ minimum: 0, description: 'Records kept because they could not be stored' }),
+  },
+  { title: 'Status', description: 'Of the whole pipeline: figures, no data of any organization' },
+);
+
+export interface StatusRoutesOptions {
+  readonly bus: Pick<Bus, 'bounds'>;
+  readonly pipeline: Pick<PipelineState, 'progress' | 'countDirty'>;
+  readonly access: Access;
+  readonly allowedLatenessMs: number;
+}
+
+export function registerStatusRoutes(app: HttpServer, options: StatusRoutesOptions): void {
+  const { bus, pipeline, access, allowedLatenessMs } = options;
+  app.get(
+    '/api/v1/status',
+    {
+      schema: {
+        tags: ['Operations'],
+        summary: 'How far the pipeline is',
+        response: { 200: StatusSchema, ...problemResponses(401, 403, 429, 503) },
+      },
+    },
+    async (request, reply) => {
+      await access(request, reply, 'viewer');
+      // Progress is read last: a record counted as received before is then never missed for being stored meanwhile.
+      const [bounds, deadBounds] = await Promise.all([
+        bus.bounds(EVENTS_TOPIC),
+        bus.bounds(DEAD_LETTERS_TOPIC),
+      ]);
+      const [progress, dirtyBuckets] = await Promise.all([
+        pipeline.progress(EVENTS_TOPIC),
+        pipeline.countDirty(),
+      ]);
+      const known = new Map(progress.map((entry) => [entry.partition, entry]));
+      const partitions = bounds.map(({ partition, endOffset }) => {
+        const { nextOffset = 0, arrivedThroughMs = 0 } = known.get(partition) ?? {};
+        return {
+          partition,
+          nextOffset,
+          endOffset,
+          lag: Math.max(0, endOffset - nextOffset),
+          arrivedThrough: toInstant(arrivedThroughMs === 0 ? null : arrivedThroughMs),
+        };
+      });
+      const watermarkMs = completeThroughMs(
+        progress.map((entry) => entry.arrivedThroughMs),
+        allowedLatenessMs,
+      );
+      return {
+        completeThrough: toInstant(watermarkMs),
+        partitions,
+        lag: partitions.reduce((sum, partition) => sum + partition.lag, 0),
+        dirtyBuckets,
+        deadLetters: deadBounds.reduce((sum, { startOffset, endOffset }) => sum + endOffset - startOffset, 0),
+      };
+    },
+  );
+}
+
+function toInstant(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}
