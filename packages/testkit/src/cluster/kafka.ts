@@ -96,7 +96,7 @@ function findJava(): string {
 }
 
 /** @throws Error for a placeholder without a value. */
-export function fillTemplate(template: string, values: Readonly<Record<string, string>>): string {
+function fillTemplate(template: string, values: Readonly<Record<string, string>>): string {
   return template.replaceAll(/\{\{(\w+)\}\}/g, (_placeholder, key: string) => {
     const value = values[key];
     if (value === undefined) {

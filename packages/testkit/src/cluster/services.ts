@@ -8,7 +8,7 @@ import { findBundle } from './repository.ts';
 import { createShutdown, type Shutdown } from './shutdown.ts';
 
 /** In the order they are started: the aggregator makes the topics and tables the others use ready first. */
-export const SERVICE_NAMES = ['aggregator', 'ingest', 'gateway'] as const;
+const SERVICE_NAMES = ['aggregator', 'ingest', 'gateway'] as const;
 export type ServiceName = (typeof SERVICE_NAMES)[number];
 
 const PORT_VARIABLES = {
