@@ -65,7 +65,7 @@ const ROUTES = [
     path: '/old-catalogue',
     durationMs: 12,
     bytes: 600,
-    errorRate: 0.9,
+    errorRate: 0.35,
   },
   {
     weight: 3,
