@@ -47,6 +47,6 @@ export function createLogger(options: LoggerOptions): Logger {
 /** The code of an `AppError` beside what pino keeps of any error. Faults stay out: their details quote the input. */
 function serializeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
-  const { type, message, stack } = stdSerializers.errWithCause(error);
+  const { type, message, stack } = stdSerializers.err(error);
   return isAppError(error) ? { type, code: error.code, message, stack } : { type, message, stack };
 }
