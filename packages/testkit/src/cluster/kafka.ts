@@ -62,12 +62,16 @@ export async function createKafka(dir: string, logDir: string): Promise<Server<'
     name: 'kafka',
     address,
     command: runClass('kafka.Kafka', properties),
-    isReady: () => hasOneBroker(address),
+    isReady: () => isCoordinating(address),
     readyDeadlineMs: READY_DEADLINE_MS,
   });
 }
 
-async function hasOneBroker(address: string): Promise<boolean> {
+/**
+ * True once the broker coordinates groups; rejects before. It answers other requests earlier, but the first consumer of a fresh broker
+ * would have to wait until the topic of the offsets exists.
+ */
+async function isCoordinating(address: string): Promise<boolean> {
   const client = new Kafka({
     clientId: 'cluster-readiness',
     brokers: [address],
@@ -79,8 +83,10 @@ async function hasOneBroker(address: string): Promise<boolean> {
   const admin = client.admin();
   try {
     await admin.connect();
-    const { brokers } = await admin.describeCluster();
-    return brokers.length === 1;
+    // Makes the client know the broker; with no retries it asks nobody for groups otherwise.
+    await admin.describeCluster();
+    await admin.describeGroups(['cluster-readiness']);
+    return true;
   } finally {
     await admin.disconnect();
   }

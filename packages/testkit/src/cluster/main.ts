@@ -82,12 +82,20 @@ function describeServices(services: Services): string {
     '',
     `curl -i ${services.ingestUrl}/api/v1/events -H 'authorization: Bearer ${services.bootstrapKey}' \\`,
     `  -H 'content-type: application/cloudevents+json' -d '${event}'`,
-    `curl -s ${services.gatewayUrl}/api/v1/metrics -H 'authorization: Bearer ${services.bootstrapKey}'`,
+    `curl -s ${services.gatewayUrl}/api/v1/status -H 'authorization: Bearer ${services.bootstrapKey}'`,
   ].join('\n');
 }
 
+/** The message, and below it why, as far as it is known. */
+function describeFault(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined
+    ? error.message
+    : `${error.message}\nbecause ${describeFault(error.cause)}`;
+}
+
 function fail(error: unknown): never {
-  log(error instanceof Error ? error.message : String(error));
+  log(describeFault(error));
   process.exit(1);
 }
 
