@@ -1,10 +1,23 @@
 export * from './api-key.ts';
+export * from './calendar-range.ts';
+export {
+  BUCKETS_MAX,
+  bucketBoundaries,
+  type BucketRequest,
+  type Buckets,
+  bucketStartMs,
+  parseTimeZone,
+} from './calendar.ts';
+export * from './catalogue-condition.ts';
+export * from './catalogue.ts';
 export * from './clock.ts';
 export * from './errors.ts';
 export * from './event.ts';
+export * from './expression.ts';
 export * from './hash.ts';
 export * from './ids.ts';
 export * from './measure.ts';
 export * from './metric.ts';
 export * from './query.ts';
 export * from './tier.ts';
+export * from './watermark.ts';

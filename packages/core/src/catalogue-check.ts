@@ -1,0 +1,206 @@
+/** The rules of declarations, each reported where it is broken; nothing here stops at the first fault. */
+import { conditionValueFault } from './catalogue-condition.ts';
+import type { Fault } from './errors.ts';
+import { metricsOf, parseExpression, type Expression } from './expression.ts';
+import { isFieldReference, type BaseMetric, type FieldCondition, type Pack } from './metric.ts';
+
+const PACK_KEY = /^[a-z][a-z0-9_]{0,31}$/;
+const DIMENSION_KEY = /^[a-z][a-z0-9_]{0,63}$/;
+const METRIC_NAME = /^[a-z][a-z0-9_]*(?:\.[a-z0-9_]+){1,4}$/;
+const METRIC_KEY_LENGTH_MAX = 128;
+
+type Report = (pointer: string, detail: string) => void;
+
+export interface CheckedPacks {
+  readonly faults: readonly Fault[];
+  /** Of the derived metrics, by key, as declared. */
+  readonly expressions: ReadonlyMap<string, Expression>;
+}
+
+export function checkPacks(packs: readonly Pack[]): CheckedPacks {
+  const faults: Fault[] = [];
+  const report: Report = (pointer, detail) => faults.push({ code: 'invalid-config', pointer, detail });
+  reportDuplicates(
+    packs.map((pack, index) => [pack.key, `/${index}/key`]),
+    'pack',
+    report,
+  );
+  reportDuplicates(
+    packs.flatMap((pack, p) =>
+      pack.metrics.map((metric, m) => [metric.key, `/${p}/metrics/${m}/key`] as const),
+    ),
+    'metric',
+    report,
+  );
+  reportDuplicates(
+    packs.flatMap((pack, p) =>
+      pack.eventTypes.map(({ type }, t) => [type, `/${p}/eventTypes/${t}/type`] as const),
+    ),
+    'event type',
+    report,
+  );
+  packs.forEach((pack, index) => checkPack(pack, `/${index}`, report));
+  const expressions = checkDerivedMetrics(packs, report);
+  return { faults, expressions };
+}
+
+function checkPack(pack: Pack, at: string, report: Report): void {
+  if (!PACK_KEY.test(pack.key)) report(`${at}/key`, `${quote(pack.key)} is no pack key (a-z 0-9 _)`);
+  const eventTypes = new Set(pack.eventTypes.map(({ type }) => type));
+  pack.eventTypes.forEach(({ fields }, t) =>
+    fields.forEach(({ field }, f) => checkField(field, `${at}/eventTypes/${t}/fields/${f}/field`, report)),
+  );
+  checkDimensions(pack, at, report);
+  pack.metrics.forEach((metric, m) => {
+    const place = `${at}/metrics/${m}`;
+    checkMetricKey(metric.key, pack.key, place, report);
+    if (metric.role === 'producer') report(`${place}/role`, 'producers never ask: expected viewer or admin');
+    if (metric.kind === 'base') checkBaseMetric(metric, pack, eventTypes, place, report);
+  });
+  checkDoors(pack, eventTypes, at, report);
+}
+
+function checkDimensions(pack: Pack, at: string, report: Report): void {
+  reportDuplicates(
+    pack.dimensions.map(({ key }, d) => [key, `${at}/dimensions/${d}/key`] as const),
+    'dimension',
+    report,
+  );
+  pack.dimensions.forEach(({ key, field }, d) => {
+    if (!DIMENSION_KEY.test(key)) report(`${at}/dimensions/${d}/key`, `${quote(key)} is no dimension key`);
+    checkField(field, `${at}/dimensions/${d}/field`, report);
+  });
+}
+
+function checkMetricKey(key: string, packKey: string, at: string, report: Report): void {
+  if (!METRIC_NAME.test(key) || key.length > METRIC_KEY_LENGTH_MAX) {
+    report(`${at}/key`, `${quote(key)} is no metric key (<pack>.<name>, a-z 0-9 _)`);
+  } else if (!key.startsWith(`${packKey}.`)) {
+    report(`${at}/key`, `${quote(key)} does not begin with its pack, ${quote(`${packKey}.`)}`);
+  }
+}
+
+function checkBaseMetric(
+  metric: BaseMetric,
+  pack: Pack,
+  eventTypes: ReadonlySet<string>,
+  at: string,
+  report: Report,
+): void {
+  if (metric.eventTypes.length === 0) report(`${at}/eventTypes`, 'no event type feeds the metric');
+  metric.eventTypes.forEach((type, t) => checkEventType(type, eventTypes, `${at}/eventTypes/${t}`, report));
+  metric.filters?.forEach((filter, f) => checkCondition(filter, `${at}/filters/${f}`, report));
+  if (metric.value !== undefined) checkField(metric.value, `${at}/value`, report);
+  else if (metric.aggregation !== 'count') {
+    report(`${at}/value`, `${metric.aggregation} needs a value: the field that it reads`);
+  }
+  if (metric.aggregation === 'quantile') {
+    if (metric.level === undefined || !(metric.level > 0 && metric.level < 1)) {
+      report(`${at}/level`, `a quantile needs a level between 0 and 1, found ${String(metric.level)}`);
+    }
+  } else if (metric.level !== undefined) {
+    report(`${at}/level`, `only a quantile has a level, not ${metric.aggregation}`);
+  }
+  const known = new Set(pack.dimensions.map(({ key }) => key));
+  reportDuplicates(
+    metric.dimensions.map((key, d) => [key, `${at}/dimensions/${d}`] as const),
+    'dimension',
+    report,
+  );
+  metric.dimensions.forEach((key, d) => {
+    if (!known.has(key)) report(`${at}/dimensions/${d}`, `${quote(key)} is not declared by pack ${pack.key}`);
+  });
+}
+
+function checkCondition({ field, op, value }: FieldCondition, at: string, report: Report): void {
+  checkField(field, `${at}/field`, report);
+  const detail = conditionValueFault(op, value);
+  if (detail !== null) report(`${at}/value`, detail);
+}
+
+function checkDoors(pack: Pack, eventTypes: ReadonlySet<string>, at: string, report: Report): void {
+  pack.importMappings.forEach((mapping, m) => {
+    const place = `${at}/importMappings/${m}`;
+    checkEventType(mapping.eventType, eventTypes, `${place}/eventType`, report);
+    mapping.fields.forEach(({ field }, f) => checkField(field, `${place}/fields/${f}/field`, report));
+    mapping.settable.forEach(({ field }, s) => checkField(field, `${place}/settable/${s}/field`, report));
+  });
+  pack.recorders.forEach((recorder, r) => {
+    const place = `${at}/recorders/${r}`;
+    checkEventType(recorder.eventType, eventTypes, `${place}/eventType`, report);
+    recorder.fields.forEach(({ field }, f) => checkField(field, `${place}/fields/${f}/field`, report));
+  });
+}
+
+function checkDerivedMetrics(packs: readonly Pack[], report: Report): Map<string, Expression> {
+  const places = new Map<string, string>();
+  const expressions = new Map<string, Expression>();
+  const known = new Set(packs.flatMap((pack) => pack.metrics.map(({ key }) => key)));
+  packs.forEach((pack, p) =>
+    pack.metrics.forEach((metric, m) => {
+      if (metric.kind !== 'derived') return;
+      const at = `/${p}/metrics/${m}/expression`;
+      const parsed = parseExpression(metric.expression);
+      if (!parsed.ok) {
+        report(at, `at character ${parsed.position}: ${parsed.detail}`);
+        return;
+      }
+      places.set(metric.key, at);
+      expressions.set(metric.key, parsed.expression);
+      const operands = metricsOf(parsed.expression);
+      if (operands.length === 0) report(at, 'names no metric');
+      for (const key of operands) {
+        if (!known.has(key)) report(at, `names ${quote(key)}, which no pack declares`);
+      }
+    }),
+  );
+  for (const [key, at] of places) {
+    const cycle = cycleThrough(key, expressions);
+    if (cycle !== null) report(at, `depends on itself: ${cycle.join(' -> ')}`);
+  }
+  return expressions;
+}
+
+/** The path from the metric back to itself, null when there is none. */
+function cycleThrough(start: string, expressions: ReadonlyMap<string, Expression>): string[] | null {
+  const visited = new Set<string>();
+  const walk = (key: string, path: readonly string[]): string[] | null => {
+    const expression = expressions.get(key);
+    if (expression === undefined) return null;
+    for (const operand of metricsOf(expression)) {
+      if (operand === start) return [...path, operand];
+      if (visited.has(operand)) continue;
+      visited.add(operand);
+      const found = walk(operand, [...path, operand]);
+      if (found !== null) return found;
+    }
+    return null;
+  };
+  return walk(start, [start]);
+}
+
+function checkEventType(type: string, known: ReadonlySet<string>, at: string, report: Report): void {
+  if (!known.has(type)) report(at, `${quote(type)} is not an event type of the pack`);
+}
+
+function checkField(field: string, at: string, report: Report): void {
+  if (!isFieldReference(field)) {
+    report(at, `${quote(field)} is no field reference (data.<key>, subject, source or type)`);
+  }
+}
+
+function reportDuplicates(
+  keys: readonly (readonly [key: string, pointer: string])[],
+  noun: string,
+  report: Report,
+): void {
+  const seen = new Set<string>();
+  for (const [key, pointer] of keys) {
+    if (seen.has(key)) report(pointer, `${noun} ${quote(key)} is declared twice`);
+    seen.add(key);
+  }
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text);
+}
