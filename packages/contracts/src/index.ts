@@ -10,5 +10,6 @@ export { encodeFlush, parseFlush, type FlushMessage } from './flush.ts';
 export * from './limits.ts';
 export * from './problem.ts';
 export * from './rest/ingest.ts';
+export * from './rest/query.ts';
 export * from './timestamp.ts';
 export * from './topics.ts';

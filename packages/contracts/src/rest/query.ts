@@ -1,0 +1,270 @@
+/** `POST /api/v1/query`, `GET /api/v1/metrics` and `GET /api/v1/metrics/{key}/series`. */
+import {
+  AGGREGATIONS,
+  AppError,
+  type CatalogueMetric,
+  conditionValueFault,
+  type Fault,
+  FILLS,
+  FILTER_OPERATORS,
+  type FilterOperator,
+  GRANULARITIES,
+  type Query,
+  type QueryFilter,
+  ROLES,
+  WEEKDAYS,
+} from '@tidemark/core';
+import Type, { type Static } from 'typebox';
+
+const oneOf = <const T extends string>(values: readonly T[], options: { description?: string } = {}) =>
+  Type.Unsafe<T>({ type: 'string', enum: [...values], ...options });
+
+const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
+  Type.Union([schema, Type.Null()]);
+
+const Scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
+const Instant = (description: string) => Type.String({ minLength: 1, maxLength: 64, description });
+
+const FROM = Instant(
+  'RFC 3339 with an offset, a calendar date (its first instant in the zone), `now`, or `now` with offsets and a truncation: `now-24h`, `now-7d`, `now-1M/M` (units s m h d w M Q y)',
+);
+const TO = Instant('As `from`; the range [from, to) is half-open');
+const TIME_ZONE = Type.String({ maxLength: 64, description: 'IANA name; `UTC` when absent' });
+const GRANULARITY = oneOf(GRANULARITIES, { description: 'Absent: one point over the whole range' });
+const WEEK_START = oneOf(WEEKDAYS, { description: '`monday` when absent' });
+const FILL = oneOf(FILLS, {
+  description:
+    'What stands where no event was; `none` (the default) leaves such points out, but not under `compare`. Buckets that have not begun are never filled',
+});
+const COMPARE = oneOf(['previous_period', 'previous_year']);
+const LIMIT = Type.Integer({ minimum: 1, maximum: 1_000, description: 'Groups shown; 100 when absent' });
+
+export const QueryFilterSchema = Type.Object(
+  {
+    dimension: Type.String(),
+    op: oneOf(FILTER_OPERATORS, {
+      description:
+        '`gt gte lt lte` compare numbers, the others text. An absent value satisfies only `ne`, `nin` and `exists: false`',
+    }),
+    value: Type.Union([Scalar, Type.Array(Scalar)]),
+  },
+  { title: 'QueryFilter', additionalProperties: false },
+);
+
+export const QueryRequestSchema = Type.Object(
+  {
+    metrics: Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { minItems: 1, maxItems: 20 }),
+    from: FROM,
+    to: TO,
+    granularity: Type.Optional(GRANULARITY),
+    timeZone: Type.Optional(TIME_ZONE),
+    weekStart: Type.Optional(WEEK_START),
+    groupBy: Type.Optional(Type.Array(Type.String(), { maxItems: 8 })),
+    filters: Type.Optional(Type.Array(QueryFilterSchema, { maxItems: 32, description: 'All must hold' })),
+    compare: Type.Optional(COMPARE),
+    fill: Type.Optional(FILL),
+    orderBy: Type.Optional(
+      Type.Object(
+        { metric: Type.String(), direction: oneOf(['asc', 'desc']) },
+        {
+          additionalProperties: false,
+          description:
+            'Ranks groups by one of the metrics asked, over the whole range. Absent: the first, greatest first',
+        },
+      ),
+    ),
+    limit: Type.Optional(LIMIT),
+  },
+  { title: 'QueryRequest', additionalProperties: false },
+);
+
+const PointSchema = Type.Object(
+  {
+    start: Type.String({ format: 'date-time' }),
+    end: Type.String({ format: 'date-time' }),
+    value: Type.Union([Type.Number(), Type.String(), Type.Null()], {
+      description: 'Money and integers beyond 2^53 are decimal text; null where there is no value',
+    }),
+    partial: Type.Boolean({ description: 'The bucket is cut by the range, or still open: more may come' }),
+  },
+  { title: 'Point' },
+);
+
+export const AnswerSchema = Type.Object(
+  {
+    series: Type.Array(
+      Type.Object(
+        {
+          metric: Type.String(),
+          dimensions: Type.Record(Type.String(), nullable(Type.String()), {
+            description: 'Null: the events carried no such value',
+          }),
+          points: Type.Array(PointSchema),
+          compared: Type.Optional(
+            Type.Object({
+              points: Type.Array(PointSchema, { description: 'Of the compared range, index by index' }),
+              changePercent: Type.Union([Type.Number(), Type.Null()], {
+                description:
+                  'Of the whole range, its complete part against the same part of the base; null without a base',
+              }),
+            }),
+          ),
+        },
+        { title: 'Series' },
+      ),
+    ),
+    from: Type.String({ format: 'date-time' }),
+    to: Type.String({ format: 'date-time' }),
+    granularity: nullable(oneOf(GRANULARITIES)),
+    timeZone: Type.String(),
+    completeThrough: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
+      description: 'No earlier event is expected; a late one may still come and is then counted',
+    }),
+    tiersRead: Type.Array(Type.String(), { description: 'Of `1d`, `15m`, `1m` (rollups) and `raw`' }),
+    estimates: Type.Array(
+      Type.Object({
+        metric: Type.String(),
+        kind: oneOf(['quantile', 'unique']),
+        relativeError: Type.Number({
+          description: 'Quantile: a bound on |estimate - true| / |true|. Unique: the standard error',
+        }),
+        note: Type.String(),
+      }),
+    ),
+    groupsOmitted: Type.Integer({ minimum: 0, description: 'Groups beyond `limit`' }),
+  },
+  { title: 'Answer' },
+);
+
+export const MetricDescriptionSchema = Type.Object(
+  {
+    key: Type.String(),
+    title: Type.String(),
+    description: Type.String(),
+    unit: Type.String(),
+    direction: oneOf(['up-is-better', 'down-is-better', 'neutral']),
+    kind: oneOf(['base', 'derived']),
+    aggregation: nullable(oneOf(AGGREGATIONS)),
+    level: Type.Union([Type.Number(), Type.Null()], { description: 'Of a quantile' }),
+    expression: Type.Union([Type.String(), Type.Null()], { description: 'Of a derived metric' }),
+    eventTypes: Type.Array(Type.String()),
+    dimensions: Type.Array(
+      Type.Object({
+        key: Type.String(),
+        title: Type.String(),
+        rolledUp: Type.Boolean({ description: 'False: answered from raw events alone' }),
+      }),
+    ),
+    role: oneOf(ROLES, { description: 'The least role that may ask' }),
+  },
+  { title: 'Metric' },
+);
+export type MetricDescription = Static<typeof MetricDescriptionSchema>;
+
+export const MetricListSchema = Type.Object(
+  { metrics: Type.Array(MetricDescriptionSchema) },
+  { title: 'MetricList' },
+);
+
+export function toMetricDescription(metric: CatalogueMetric): MetricDescription {
+  const { declaration } = metric;
+  const { key, title, description, unit, direction } = declaration;
+  return {
+    key,
+    title,
+    description,
+    unit,
+    direction,
+    kind: metric.kind,
+    aggregation: declaration.kind === 'base' ? declaration.aggregation : null,
+    level: declaration.kind === 'base' ? (declaration.level ?? null) : null,
+    expression: declaration.kind === 'derived' ? declaration.expression : null,
+    eventTypes: [...metric.eventTypes],
+    dimensions: metric.dimensions.map((dimension) => ({
+      key: dimension.key,
+      title: dimension.title,
+      rolledUp: dimension.rolledUp,
+    })),
+    role: metric.role,
+  };
+}
+
+const filterText = Type.String({
+  description: '`<dimension>:<op>:<value>`; of `in` and `nin` the values are separated by commas',
+});
+
+/** The same question in a URL. */
+export const SeriesParametersSchema = Type.Object(
+  {
+    from: FROM,
+    to: TO,
+    granularity: Type.Optional(GRANULARITY),
+    timeZone: Type.Optional(TIME_ZONE),
+    weekStart: Type.Optional(WEEK_START),
+    groupBy: Type.Optional(Type.String({ description: 'Dimensions, separated by commas' })),
+    filter: Type.Optional(Type.Union([filterText, Type.Array(filterText, { maxItems: 32 })])),
+    compare: Type.Optional(COMPARE),
+    fill: Type.Optional(FILL),
+    direction: Type.Optional(
+      oneOf(['asc', 'desc'], { description: 'Of the ranking of groups; `desc` when absent' }),
+    ),
+    limit: Type.Optional(LIMIT),
+  },
+  { title: 'SeriesParameters', additionalProperties: false },
+);
+export type SeriesParameters = Static<typeof SeriesParametersSchema>;
+
+/** @throws invalid-query with every filter that cannot be read */
+export function toSeriesQuery(metric: string, parameters: SeriesParameters): Query {
+  const { groupBy, filter, direction, ...same } = parameters;
+  const faults: Fault[] = [];
+  const texts = filter === undefined ? [] : [filter].flat();
+  const filters = texts.flatMap((text, index): QueryFilter[] => {
+    const parsed = parseFilterText(text);
+    if (typeof parsed !== 'string') return [parsed];
+    faults.push({ code: 'invalid-query', pointer: `/filter/${index}`, detail: parsed });
+    return [];
+  });
+  if (faults.length > 0) {
+    throw new AppError('invalid-query', faults.map(({ detail }) => detail).join('; '), { faults });
+  }
+  return {
+    ...same,
+    metrics: [metric],
+    ...(groupBy === undefined ? {} : { groupBy: groupBy.split(',') }),
+    ...(filters.length === 0 ? {} : { filters }),
+    ...(direction === undefined ? {} : { orderBy: { metric, direction } }),
+  };
+}
+
+/** What is wrong with it, when it cannot be read. */
+function parseFilterText(text: string): QueryFilter | string {
+  const [, dimension, op, rest] = /^([^:]+):([^:]+):([\s\S]*)$/.exec(text) ?? [];
+  if (dimension === undefined || op === undefined || rest === undefined) {
+    return `${JSON.stringify(text)} is not <dimension>:<op>:<value>`;
+  }
+  if (!isFilterOperator(op)) return `${JSON.stringify(op)} is none of ${FILTER_OPERATORS.join(', ')}`;
+  const value = filterValue(op, rest);
+  return conditionValueFault(op, value) ?? { dimension, op, value };
+}
+
+function isFilterOperator(text: string): text is FilterOperator {
+  return (FILTER_OPERATORS as readonly string[]).includes(text);
+}
+
+function filterValue(op: FilterOperator, text: string): QueryFilter['value'] {
+  switch (op) {
+    case 'in':
+    case 'nin':
+      return text.split(',');
+    case 'exists':
+      return text === 'true' ? true : text === 'false' ? false : text;
+    case 'gt':
+    case 'gte':
+    case 'lt':
+    case 'lte':
+      return text.trim() === '' ? text : Number(text);
+    default:
+      return text;
+  }
+}

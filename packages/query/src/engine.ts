@@ -1,0 +1,255 @@
+import {
+  AppError,
+  type Answer,
+  assertThat,
+  baseMetricsOf,
+  type Catalogue,
+  type CatalogueBaseMetric,
+  type Clock,
+  completeThroughMs,
+  type Estimate,
+  type Principal,
+  type Query,
+  type Series,
+  shiftBack,
+} from '@tidemark/core';
+import {
+  QUANTILE_RELATIVE_ERROR,
+  UNIQUE_EXACT_MAX,
+  UNIQUE_STANDARD_ERROR,
+  type WarehouseExecutor,
+} from '@tidemark/warehouse';
+import { type Asking, type Reading, rankGroups, readFigures } from './asking.ts';
+import { POINTS_MAX, type StatementLimits } from './limits.ts';
+import type { QueryPipeline } from './pipeline.ts';
+import { changePercent, dimensionsOf, type FigureTable, type Group, groupKey, pointsOf } from './series.ts';
+import { type Layout, layoutOf, planLayout, planRaw, rangeOf, wholeLayout } from './sources.ts';
+import { type ResolvedQuery, resolveQuery, rollupsSuffice } from './validate.ts';
+
+export interface QueryEngineOptions {
+  readonly warehouse: Pick<WarehouseExecutor, 'query'>;
+  readonly pipeline: QueryPipeline;
+  readonly catalogue: Catalogue;
+  readonly clock: Clock;
+  readonly limits: StatementLimits;
+  /** The topic whose progress closes buckets. */
+  readonly eventsTopic: string;
+  /** As the aggregator's: how long after its end a bucket is still open. */
+  readonly allowedLatenessMs: number;
+}
+
+/** The one place where questions become numbers: REST, live feed, exports, reports and alerts all ask here. */
+export interface QueryEngine {
+  /**
+   * Sees rows of the principal's organization only. Safe to call concurrently; does not write.
+   *
+   * @throws unknown-metric, invalid-query, forbidden (with all faults); query-too-expensive, query-timeout;
+   * warehouse-unavailable, catalog-unavailable
+   */
+  ask(
+    principal: Pick<Principal, 'organization' | 'role'>,
+    query: Query,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<Answer>;
+}
+
+export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
+  const { catalogue, clock, pipeline } = options;
+  return {
+    async ask(principal, query, { signal } = {}) {
+      const nowMs = clock.nowMs();
+      const resolved = resolveQuery(query, { catalogue, role: principal.role, nowMs });
+      const main = layoutOf({ fromMs: resolved.fromMs, toMs: resolved.toMs }, resolved);
+      // Progress before marks before rows: see pipeline.ts.
+      const progress = await pipeline.progress(options.eventsTopic);
+      const completeMs = completeThroughMs(
+        progress.map(({ arrivedThroughMs }) => arrivedThroughMs),
+        options.allowedLatenessMs,
+      );
+      const asking: Asking = {
+        organization: principal.organization,
+        query: resolved,
+        warehouse: options.warehouse,
+        limits: options.limits,
+        signal,
+      };
+      const read = (layout: Layout) => readingOf(layout, asking, pipeline, completeMs);
+
+      const mainReading = await read(main);
+      const { groups, omitted } = await rankGroups(asking, mainReading);
+      checkPoints(resolved, groups.length, main);
+      const figures = await readFigures(asking, mainReading, { groups, omitted });
+      const compared = await readCompared(asking, { main, groups, omitted, completeMs }, read);
+      const readings = [mainReading, ...(compared?.readings ?? [])];
+      return {
+        series: seriesOf(resolved, { main, figures, groups, compared, completeMs, nowMs }),
+        from: new Date(resolved.fromMs).toISOString(),
+        to: new Date(resolved.toMs).toISOString(),
+        granularity: resolved.granularity,
+        timeZone: resolved.timeZone,
+        completeThrough: completeMs === null ? null : new Date(completeMs).toISOString(),
+        tiersRead: tiersRead(readings, resolved),
+        estimates: estimatesOf(resolved),
+        groupsOmitted: omitted,
+      };
+    },
+  };
+}
+
+async function readingOf(
+  layout: Layout,
+  { organization, query }: Asking,
+  pipeline: QueryPipeline,
+  completeMs: number | null,
+): Promise<Reading> {
+  const raw = planRaw(layout);
+  const usesRollups = query.metrics.flatMap(baseMetricsOf).some((base) => rollupsSuffice(query, base));
+  const rollups = usesRollups
+    ? await planLayout(layout, { organization, pipeline, completeThroughMs: completeMs })
+    : raw;
+  return { layout, planOf: (base) => (rollupsSuffice(query, base) ? rollups : raw) };
+}
+
+interface Compared {
+  readonly layout: Layout;
+  readonly figures: FigureTable;
+  /** Of the closed part of the range and its counterpart; null when nothing of the range is closed. */
+  readonly totals: { readonly current: FigureTable; readonly base: FigureTable } | null;
+  readonly readings: readonly Reading[];
+}
+
+interface MainRead {
+  readonly main: Layout;
+  readonly groups: readonly Group[];
+  readonly omitted: number;
+  readonly completeMs: number | null;
+}
+
+/** Complete is compared with complete: the totals end where the range is complete, and at the same place of the base. */
+async function readCompared(
+  asking: Asking,
+  { main, groups, omitted, completeMs }: MainRead,
+  read: (layout: Layout) => Promise<Reading>,
+): Promise<Compared | null> {
+  const { shift, timeZone } = asking.query;
+  if (shift === null) return null;
+  const { fromMs, toMs } = rangeOf(main);
+  const back = (ms: number) => shiftBack(ms, shift, timeZone);
+  const baseFromMs = back(fromMs);
+  if (back(toMs) <= baseFromMs) throw emptyBase();
+  const layout = layoutOf({ fromMs: baseFromMs, toMs: back(toMs) }, asking.query);
+  const closedToMs = Math.min(toMs, completeMs ?? fromMs);
+  const layouts = [layout];
+  if (closedToMs > fromMs && back(closedToMs) > baseFromMs) {
+    layouts.push(wholeLayout({ fromMs, toMs: closedToMs }));
+    layouts.push(wholeLayout({ fromMs: baseFromMs, toMs: back(closedToMs) }));
+  }
+  const readings: Reading[] = [];
+  const tables: FigureTable[] = [];
+  for (const one of layouts) {
+    const reading = await read(one);
+    readings.push(reading);
+    tables.push(await readFigures(asking, reading, { groups, omitted }));
+  }
+  const [figures, current, base] = tables;
+  assertThat(figures !== undefined, 'the compared range is always read');
+  return {
+    layout,
+    figures,
+    totals: current === undefined || base === undefined ? null : { current, base },
+    readings,
+  };
+}
+
+function emptyBase(): AppError {
+  const detail = 'the range has no counterpart to compare with in this zone: ask for a longer range';
+  return new AppError('invalid-query', detail, {
+    faults: [{ code: 'invalid-query', pointer: '/compare', detail }],
+  });
+}
+
+interface Material {
+  readonly main: Layout;
+  readonly figures: FigureTable;
+  readonly groups: readonly Group[];
+  readonly compared: Compared | null;
+  readonly completeMs: number | null;
+  readonly nowMs: number;
+}
+
+/** Group by group as ranked, and within a group metric by metric as asked. */
+function seriesOf(query: ResolvedQuery, material: Material): Series[] {
+  const { main, figures, groups, compared, completeMs, nowMs } = material;
+  // Index pairs the two lists of points: with a comparison no bucket may be left out.
+  const fill = compared !== null && query.fill === 'none' ? 'null' : query.fill;
+  const options = { fill, completeThroughMs: completeMs, nowMs };
+  return groups.flatMap((group) =>
+    query.metrics.map((metric): Series => {
+      const key = groupKey(group);
+      const series = {
+        metric: metric.key,
+        dimensions: dimensionsOf(query.groupBy, group),
+        points: pointsOf(metric, figures.get(key), { ...options, layout: main }),
+      };
+      if (compared === null) return series;
+      const { totals } = compared;
+      return {
+        ...series,
+        compared: {
+          points: pointsOf(metric, compared.figures.get(key), { ...options, layout: compared.layout }),
+          changePercent:
+            totals === null ? null : changePercent(metric, totals.current.get(key), totals.base.get(key)),
+        },
+      };
+    }),
+  );
+}
+
+/** @throws query-too-expensive */
+function checkPoints({ metrics }: ResolvedQuery, groups: number, { edgesMs }: Layout): void {
+  const points = metrics.length * groups * (edgesMs.length - 1);
+  if (points <= POINTS_MAX) return;
+  throw new AppError(
+    'query-too-expensive',
+    `The answer could hold ${points} points (${metrics.length} metrics, ${groups} groups, ${edgesMs.length - 1} buckets), more than ${POINTS_MAX}: ask for fewer groups, a shorter range or a coarser granularity`,
+  );
+}
+
+function tiersRead(readings: readonly Reading[], { metrics }: ResolvedQuery): string[] {
+  const bases = metrics.flatMap(baseMetricsOf);
+  const plans = readings.flatMap((reading) => bases.flatMap((base) => reading.planOf(base)));
+  const read = new Set<string>(plans.map(({ source }) => source));
+  return ['1d', '15m', '1m', 'raw'].filter((source) => read.has(source));
+}
+
+function estimatesOf({ metrics }: ResolvedQuery): Estimate[] {
+  return metrics.flatMap((metric) =>
+    baseMetricsOf(metric).flatMap((base): Estimate[] => {
+      const found = estimateOf(base);
+      if (found === null) return [];
+      const note = metric.kind === 'derived' ? `Of its operand ${base.key}: ${found.note}` : found.note;
+      return [{ ...found, metric: metric.key, note }];
+    }),
+  );
+}
+
+function estimateOf({ declaration }: CatalogueBaseMetric): Omit<Estimate, 'metric'> | null {
+  switch (declaration.aggregation) {
+    case 'quantile':
+      return {
+        kind: 'quantile',
+        relativeError: QUANTILE_RELATIVE_ERROR,
+        note: 'DDSketch: |estimate - true| / |true| is at most this.',
+      };
+    case 'unique':
+      return {
+        kind: 'unique',
+        relativeError: UNIQUE_STANDARD_ERROR,
+        note: UNIQUE_NOTE,
+      };
+    default:
+      return null;
+  }
+}
+
+const UNIQUE_NOTE = `HyperLogLog with 2^16 cells: this is the standard error; sets of up to ${UNIQUE_EXACT_MAX} values are counted exactly.`;

@@ -1,0 +1,105 @@
+/** From values by group and bucket to the series of an answer. Pure. */
+import {
+  type CatalogueBaseMetric,
+  type CatalogueMetric,
+  type Fill,
+  type Point,
+  type Series,
+  toDecimal,
+} from '@tidemark/core';
+import { metricValue, toMetricValue, valueOfNothing } from './figures.ts';
+import type { Layout } from './sources.ts';
+
+type Decimal = ReturnType<typeof toDecimal>;
+
+/** Values of base metrics by key, by index of the output bucket; absent where no event was. */
+export type GroupFigures = ReadonlyMap<number, ReadonlyMap<string, Decimal | null>>;
+
+/** A group's values of the dimensions grouped by, as text ('' when absent), in order. */
+export type Group = readonly string[];
+
+/** By `groupKey`. */
+export type FigureTable = ReadonlyMap<string, GroupFigures>;
+
+export function groupKey(group: Group): string {
+  return JSON.stringify(group);
+}
+
+export interface PointOptions {
+  readonly layout: Layout;
+  readonly fill: Fill;
+  /** Null: nothing is complete. */
+  readonly completeThroughMs: number | null;
+  /** Buckets that begin later are not filled: what has not been is neither zero nor the same as before. */
+  readonly nowMs: number;
+}
+
+export function pointsOf(
+  metric: CatalogueMetric,
+  figures: GroupFigures | undefined,
+  options: PointOptions,
+): Point[] {
+  const { layout, completeThroughMs } = options;
+  const { edgesMs, firstClipped, lastClipped } = layout;
+  const last = edgesMs.length - 2;
+  const points: Point[] = [];
+  let previous: Decimal | null = null;
+  for (let index = 0; index <= last; index += 1) {
+    const startMs = edgesMs[index] ?? 0;
+    const endMs = edgesMs[index + 1] ?? 0;
+    const found = valueAt(metric, figures, index, layout.bucketed);
+    if (found === null && options.fill === 'none' && layout.bucketed) continue;
+    const value = found ?? filled(options.fill, previous, startMs < options.nowMs);
+    previous = found ?? previous;
+    points.push({
+      start: new Date(startMs).toISOString(),
+      end: new Date(endMs).toISOString(),
+      value: toMetricValue(metric, value),
+      partial:
+        (index === 0 && firstClipped) ||
+        (index === last && lastClipped) ||
+        completeThroughMs === null ||
+        endMs > completeThroughMs,
+    });
+  }
+  return points;
+}
+
+function valueAt(
+  metric: CatalogueMetric,
+  figures: GroupFigures | undefined,
+  index: number,
+  bucketed: boolean,
+): Decimal | null {
+  const values = figures?.get(index);
+  const found = metricValue(metric, (base: CatalogueBaseMetric) => values?.get(base.key));
+  if (found !== undefined) return found;
+  return bucketed ? null : valueOfNothing(metric);
+}
+
+function filled(fill: Fill, previous: Decimal | null, hasBegun: boolean): Decimal | null {
+  if (!hasBegun) return null;
+  if (fill === 'zero') return toDecimal(0);
+  return fill === 'previous' ? previous : null;
+}
+
+/** What the dimensions of a group are called in an answer. */
+export function dimensionsOf(groupBy: readonly string[], group: Group): Series['dimensions'] {
+  const entries = groupBy.map((key, index): [string, string | null] => {
+    const value = group[index] ?? '';
+    return [key, value === '' ? null : value];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Change of the closed part in percent of the base; null without a base, and from zero. */
+export function changePercent(
+  metric: CatalogueMetric,
+  current: GroupFigures | undefined,
+  base: GroupFigures | undefined,
+): number | null {
+  const now = valueAt(metric, current, 0, false);
+  const before = valueAt(metric, base, 0, false);
+  if (now === null || before === null || before.isZero()) return null;
+  return now.minus(before).dividedBy(before.abs()).times(100).toNumber();
+}
