@@ -123,6 +123,11 @@ function describeTopics(context: SuiteContext): void {
     await expect(context.bus.bounds(uniqueName('absent'))).rejects.toMatchObject({ code: 'not-found' });
   });
 
+  it('refuses to consume a topic that does not exist', async () => {
+    const consumed = context.consume({ group: uniqueName('group'), topics: [uniqueName('absent')] });
+    await expect(consumed).rejects.toMatchObject({ code: 'not-found' });
+  });
+
   it('answers ping', async () => {
     await expect(context.bus.ping()).resolves.toBeUndefined();
   });

@@ -3,10 +3,11 @@ import type { Admin, Kafka } from 'kafkajs';
 import { partitionCountConflict, topicNotFound } from '../bus-errors.ts';
 import type { CommittedOffset, PartitionBounds, TopicSpec } from '../port.ts';
 import { withDeadline } from '../waiting.ts';
-import { hasProtocolType, isUnknownTopic, toBusFault } from './faults.ts';
+import { hasProtocolType, isPassing, isUnknownTopic, toBusFault } from './faults.ts';
 
 /** Every question is answered or refused within this time. */
 const ADMIN_TIMEOUT_MS = 5 * SECOND_MS;
+const PASSING_RETRY_MS = 100;
 /** The broker's own default for the number of replicas. */
 const BROKER_DEFAULT_REPLICATION = -1;
 
@@ -125,15 +126,21 @@ export class KafkaAdmin {
     });
   }
 
+  /** Asks again, with fresh metadata, while the cluster elects; within the deadline. */
   async #ask<T>(what: string, question: (admin: Admin) => Promise<T>): Promise<T> {
-    try {
-      const work = this.#connect().then(question);
-      return await withDeadline(this.#options.clock, ADMIN_TIMEOUT_MS, `${what} of the Kafka admin`, work);
-    } catch (error) {
-      const fault = toBusFault(`${what} of the Kafka admin`, error);
-      // A client that lost its brokers is not worth keeping: a new one starts from the seed list.
-      if (fault.code === 'bus-unavailable') await this.#disconnect();
-      throw fault;
+    const { clock } = this.#options;
+    const deadlineMs = clock.nowMs() + ADMIN_TIMEOUT_MS;
+    for (;;) {
+      try {
+        const work = this.#connect().then(question);
+        return await withDeadline(clock, ADMIN_TIMEOUT_MS, `${what} of the Kafka admin`, work);
+      } catch (error) {
+        const fault = toBusFault(`${what} of the Kafka admin`, error);
+        // A client that lost its brokers is not worth keeping: a new one starts from the seed list.
+        if (fault.code === 'bus-unavailable') await this.#disconnect();
+        if (!isPassing(error) || clock.nowMs() >= deadlineMs) throw fault;
+        await clock.sleep(PASSING_RETRY_MS);
+      }
     }
   }
 

@@ -83,13 +83,22 @@ export function beginSpell(
     group: options.group,
   });
   const target = [{ topic, partitions: [partition] }];
+  // kafkajs refuses these only when it has no group any more: it crashed, and its event is still to come.
+  const guarded = (call: () => void): void => {
+    try {
+      call();
+    } catch (error) {
+      log.info({ group: options.group, topic, partition, err: error }, 'the consumer has no group any more');
+      factory.onFenced();
+    }
+  };
   const buffer = new FetchBuffer({
     position,
     maxBytes: maxBufferedBytes,
     fetchBytes,
-    pause: () => consumer.pause(target),
-    resume: () => consumer.resume(target),
-    seek: (offset) => consumer.seek({ topic, partition, offset: String(offset) }),
+    pause: () => guarded(() => consumer.pause(target)),
+    resume: () => guarded(() => consumer.resume(target)),
+    seek: (offset) => guarded(() => consumer.seek({ topic, partition, offset: String(offset) })),
   });
   const spell = new Spell({
     topic,

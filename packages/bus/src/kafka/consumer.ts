@@ -1,7 +1,8 @@
 import { type Clock, SECOND_MS } from '@tidemark/core';
-import type { Consumer as KafkaJsConsumer, EachBatchPayload, Kafka } from 'kafkajs';
+import type { Consumer as KafkaJsConsumer, ConsumerConfig, EachBatchPayload, Kafka } from 'kafkajs';
 import { topicNotFound } from '../bus-errors.ts';
 import type { BusLog, Consumer, ConsumerOptions } from '../port.ts';
+import { announce, letGo } from '../revocation.ts';
 import { settledWithin } from '../waiting.ts';
 import type { KafkaAdmin } from './admin.ts';
 import {
@@ -23,6 +24,7 @@ const FETCH_WAIT_MS = 200;
 const HEARTBEAT_INTERVAL_MS_MAX = 3 * SECOND_MS;
 const HEARTBEATS_PER_SESSION = 10;
 const JOIN_RETRY_MS_MAX = 500;
+const CHECKS_PER_STALL = 6;
 
 export interface KafkaConsumerOptions {
   readonly kafka: Kafka;
@@ -70,22 +72,16 @@ export class KafkaConsumer implements Consumer {
     const maxBufferedBytes = options.maxBufferedBytesPerPartition ?? DEFAULT_MAX_BUFFERED_BYTES;
     const fetchBytes = Math.min(FETCH_BYTES_MAX, Math.ceil(maxBufferedBytes / 2));
     this.#kafka = kafka.consumer({
-      groupId: options.group,
-      allowAutoTopicCreation: false,
-      sessionTimeout: sessionTimeoutMs,
-      // The others wait this long for our join, which the gate may hold back for almost a session.
-      rebalanceTimeout: 2 * sessionTimeoutMs,
-      heartbeatInterval: this.#heartbeatIntervalMs,
-      maxWaitTimeInMs: FETCH_WAIT_MS,
-      maxBytesPerPartition: fetchBytes,
-      maxBytes: 10 * FETCH_BYTES_MAX,
+      ...memberConfig(options.group, sessionTimeoutMs, this.#heartbeatIntervalMs, fetchBytes),
       partitionAssigners: [gatedRoundRobin(() => this.#mayJoin())],
-      // Enough tries for a join that is held back as long as a revocation may take.
       retry: {
         initialRetryTime: 50,
         multiplier: 2,
         maxRetryTime: JOIN_RETRY_MS_MAX,
+        // Enough tries for a join that is held back as long as a revocation may take.
         retries: 10 + Math.ceil(sessionTimeoutMs / JOIN_RETRY_MS_MAX),
+        // A crash that was under way while we closed must not come back to life.
+        restartOnFailure: async () => !this.#closing.signal.aborted,
       },
     });
     const onFenced = (): void => this.#loseMembership('a commit was refused: the generation is over');
@@ -102,7 +98,7 @@ export class KafkaConsumer implements Consumer {
       fetchBytes,
       onFenced,
     };
-    this.#watchdog = new ProgressWatchdog({ clock, admin, stallMs: settings.stallMs });
+    this.#watchdog = new ProgressWatchdog({ clock, stallMs: settings.stallMs });
   }
 
   /** Joins the group. @throws bus-unavailable, not-found */
@@ -118,7 +114,8 @@ export class KafkaConsumer implements Consumer {
       if (isUnknownTopic(error)) throw topicNotFound(options.topics.join('", "'), error);
       throw toBusFault(`joining group "${options.group}"`, error);
     }
-    this.#watch().catch((error: unknown) => options.onFatal(toBusFault('watching the consumer', error)));
+    void this.#watchLease();
+    void this.#watchProgress();
   }
 
   #run(): Promise<void> {
@@ -224,17 +221,20 @@ export class KafkaConsumer implements Consumer {
     try {
       for (const at of this.#assigned) {
         const state = states.get(at.topic);
-        if (state !== undefined) this.#held.set(key(at), beginSpell(at, state, this.#factory));
-      }
-      for (const { spell, buffer } of [...this.#held.values()]) {
-        this.#watchdog.begin(buffer);
-        this.#kafka.resume([{ topic: spell.topic, partitions: [spell.partition] }]);
-        options.onAssigned(spell);
+        if (state === undefined) continue;
+        const held = beginSpell(at, state, this.#factory);
+        this.#held.set(key(at), held);
+        this.#watchdog.progressed(held.buffer);
+        this.#kafka.resume([{ topic: at.topic, partitions: [at.partition] }]);
       }
     } catch (error) {
-      log.error({ group: options.group, err: error }, 'the assignment could not begin');
-      options.onFatal(error instanceof Error ? error : new Error(String(error)));
+      // It crashed meanwhile, and starts again by itself.
+      log.info({ group: options.group, err: error }, 'the consumer has no group any more');
+      this.#loseMembership('the consumer has no group any more');
+      return;
     }
+    const begun = [...this.#held.values()].map(({ spell }) => spell);
+    announce(begun, options, log);
   }
 
   /** Somebody else may own the partitions. Were we a member after all, the next heartbeat tells, and we join again. */
@@ -255,26 +255,12 @@ export class KafkaConsumer implements Consumer {
     log.info({ group: options.group, partitions: ended.length, reason }, 'partitions lost');
     this.#pauseAssigned();
     for (const spell of ended) spell.end();
-    const revocation = this.#letGo(ended).finally(() => this.#revocations.delete(revocation));
-    this.#revocations.add(revocation);
-  }
-
-  async #letGo(ended: HeldPartition['spell'][]): Promise<void> {
-    const { options, clock, log, sessionTimeoutMs } = this.#settings;
+    const { clock, sessionTimeoutMs } = this.#settings;
     // While our join is held back no heartbeat is sent; the session must not run out over it.
     const timeoutMs = sessionTimeoutMs - 2 * this.#heartbeatIntervalMs;
-    try {
-      const finished = (async () => {
-        await options.onRevoked?.(ended);
-        await Promise.all(ended.map((spell) => spell.commitsSettled()));
-      })();
-      const done = await settledWithin(clock, timeoutMs, finished);
-      if (!done)
-        log.warn({ group: options.group, timeoutMs }, 'a consumer did not let go of its partitions in time');
-    } catch (error) {
-      log.error({ group: options.group, err: error }, 'onRevoked failed');
-      options.onFatal(error instanceof Error ? error : new Error(String(error)));
-    }
+    const done = letGo(ended, { consumer: options, clock, log, timeoutMs });
+    const revocation = done.finally(() => this.#revocations.delete(revocation));
+    this.#revocations.add(revocation);
   }
 
   #mayJoin(): boolean {
@@ -311,24 +297,49 @@ export class KafkaConsumer implements Consumer {
     }
   }
 
-  async #watch(): Promise<void> {
-    const { clock, sessionTimeoutMs, options } = this.#settings;
+  async #watchLease(): Promise<void> {
+    const { clock, sessionTimeoutMs } = this.#settings;
     const { signal } = this.#closing;
     const leaseMs = sessionTimeoutMs - this.#heartbeatIntervalMs;
     while (!signal.aborted) {
       await clock.sleep(this.#heartbeatIntervalMs, signal);
-      if (!this.#mustRejoin && this.#held.size > 0 && clock.nowMs() - this.#lastAliveMs > leaseMs) {
+      if (this.#mustRejoin || this.#held.size === 0) continue;
+      if (clock.nowMs() - this.#lastAliveMs > leaseMs) {
         this.#loseMembership('no heartbeat was answered for a session');
-      }
-      const stuck = await this.#watchdog.findStuck([...this.#held.values()]);
-      if (stuck !== null && !signal.aborted) {
-        options.onFatal(
-          new Error(`nothing was fetched of ${stuck} for ${this.#settings.stallMs} ms, and there is more`),
-        );
-        return;
       }
     }
   }
+
+  async #watchProgress(): Promise<void> {
+    const { clock, stallMs, options } = this.#settings;
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      await clock.sleep(stallMs / CHECKS_PER_STALL, signal);
+      const stuck = await this.#watchdog.findStuck([...this.#held.values()]);
+      if (stuck === null || signal.aborted) continue;
+      options.onFatal(new Error(`nothing was fetched of ${stuck} for ${stallMs} ms, and there is more`));
+      return;
+    }
+  }
+}
+
+function memberConfig(
+  groupId: string,
+  sessionTimeout: number,
+  heartbeatInterval: number,
+  maxBytesPerPartition: number,
+): ConsumerConfig {
+  return {
+    groupId,
+    sessionTimeout,
+    heartbeatInterval,
+    maxBytesPerPartition,
+    maxBytes: 10 * FETCH_BYTES_MAX,
+    maxWaitTimeInMs: FETCH_WAIT_MS,
+    // The others wait this long for our join, which the gate may hold back for almost a session.
+    rebalanceTimeout: 2 * sessionTimeout,
+    allowAutoTopicCreation: false,
+  };
 }
 
 function key({ topic, partition }: TopicPartition): string {

@@ -32,6 +32,20 @@ export function isFenced(error: unknown): boolean {
   return hasProtocolType(error, (type) => FENCED_TYPES.has(type));
 }
 
+/** Answers of a cluster in motion: a leader or coordinator is being elected, or our metadata is older than the last election. */
+const PASSING_TYPES = new Set([
+  'NOT_LEADER_FOR_PARTITION',
+  'LEADER_NOT_AVAILABLE',
+  'NOT_CONTROLLER',
+  'NOT_COORDINATOR_FOR_GROUP',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'GROUP_LOAD_IN_PROGRESS',
+]);
+
+export function isPassing(error: unknown): boolean {
+  return hasProtocolType(error, (type) => PASSING_TYPES.has(type));
+}
+
 /** Everything that is not an answer of the adapter's own becomes `bus-unavailable`. */
 export function toBusFault(what: string, error: unknown): AppError {
   if (isAppError(error)) return error;

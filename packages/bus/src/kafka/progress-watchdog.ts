@@ -1,12 +1,9 @@
-import type { Clock } from '@tidemark/core';
-import { isAppError } from '@tidemark/core';
-import type { KafkaAdmin } from './admin.ts';
+import { type Clock, isAppError } from '@tidemark/core';
 import type { HeldPartition } from './assignments.ts';
 import type { FetchBuffer } from './fetch-buffer.ts';
 
 export interface ProgressWatchdogOptions {
   readonly clock: Clock;
-  readonly admin: KafkaAdmin;
   readonly stallMs: number;
 }
 
@@ -21,10 +18,6 @@ export class ProgressWatchdog {
 
   constructor(options: ProgressWatchdogOptions) {
     this.#options = options;
-  }
-
-  begin(buffer: FetchBuffer): void {
-    this.progressed(buffer);
   }
 
   progressed(buffer: FetchBuffer): void {
@@ -47,6 +40,7 @@ export class ProgressWatchdog {
         const isStuck = buffer.fetchPosition === position && !buffer.isPaused && endOffset > position;
         if (isStuck && !spell.lost.aborted) return `${spell.topic}/${spell.partition}`;
       } catch (error) {
+        // Lost meanwhile, or no answer: neither says that we are stuck.
         if (!isAppError(error)) throw error;
       }
     }

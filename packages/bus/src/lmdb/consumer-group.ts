@@ -1,7 +1,7 @@
 import type { Clock } from '@tidemark/core';
 import type { BusLog, ConsumerOptions } from '../port.ts';
+import { announce, letGo } from '../revocation.ts';
 import { Spell } from '../spell.ts';
-import { settledWithin } from '../waiting.ts';
 import { LogSource } from './log-source.ts';
 import type { LogPartition, LogStore } from './log-store.ts';
 
@@ -69,16 +69,8 @@ export class ConsumerGroup {
     const { spells, options } = member;
     member.spells = [];
     if (spells.length === 0) return;
-    const { clock, log, group, sessionTimeoutMs } = this.#options;
-    try {
-      const done = await settledWithin(clock, sessionTimeoutMs, Promise.resolve(options.onRevoked?.(spells)));
-      if (!done) log.warn({ group, sessionTimeoutMs }, 'a consumer did not let go of its partitions in time');
-    } catch (error) {
-      log.error({ group, err: error }, 'onRevoked failed');
-      options.onFatal(error instanceof Error ? error : new Error(String(error)));
-    }
-    // What the old owner committed in time must be what the next one finds.
-    await Promise.all(spells.map((spell) => spell.commitsSettled()));
+    const { clock, log, sessionTimeoutMs } = this.#options;
+    await letGo(spells, { consumer: options, clock, log, timeoutMs: sessionTimeoutMs });
   }
 
   #dealPartitions(): void {
@@ -94,7 +86,7 @@ export class ConsumerGroup {
     for (const [member, partitions] of hands) {
       member.spells = partitions.map((partition) => this.#createSpell(member, partition));
     }
-    for (const member of hands.keys()) announce(member, this.#options);
+    for (const { spells, options } of hands.keys()) announce(spells, options, this.#options.log);
   }
 
   #createSpell(member: Member, partition: LogPartition): Spell {
@@ -126,16 +118,5 @@ export class ConsumerGroup {
       writeCommit: (next) => store.commit(group, topic, partition.partition, next),
       readBounds: async () => store.bounds(partition),
     });
-  }
-}
-
-function announce(member: Member, { group, log }: GroupOptions): void {
-  for (const spell of member.spells) {
-    try {
-      member.options.onAssigned(spell);
-    } catch (error) {
-      log.error({ group, err: error }, 'onAssigned failed');
-      member.options.onFatal(error instanceof Error ? error : new Error(String(error)));
-    }
   }
 }
