@@ -82,9 +82,11 @@ async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buf
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > bytesMax) throw tooLarge(bytesMax);
-    chunks.push(chunk);
+    // The rest is read and dropped: a client that is still sending reads no answer
+    if (bytes > bytesMax) chunks.length = 0;
+    else chunks.push(chunk);
   }
+  if (bytes > bytesMax) throw tooLarge(bytesMax);
   return decompress(Buffer.concat(chunks, bytes), headerOf(request, 'content-encoding'), bytesMax);
 }
 

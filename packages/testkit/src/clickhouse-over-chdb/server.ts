@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { ClickHouseError } from '@clickhouse/client';
 import { isAppError } from '@tidemark/core';
 import { inlineRows, parseInsertHead, splitSettings, toSummary } from '@tidemark/warehouse/chdb-connection';
 import { openChdbEngine, type ChdbEngine, type EngineStatement } from '@tidemark/warehouse/chdb-engine';
@@ -177,25 +178,31 @@ function checkCredentials(options: ClickhouseOverChdbOptions, request: IncomingM
 }
 
 function sendException(response: ServerResponse, error: unknown): void {
-  const { code, type, message } = toException(error);
+  const { code, text } = toException(error);
   response.setHeader('X-ClickHouse-Exception-Code', String(code));
-  sendText(
-    response,
-    statusOfExceptionCode(code),
-    `Code: ${code}. DB::Exception: ${message} (${type}) (version chDB)\n`,
-  );
+  sendText(response, statusOfExceptionCode(code), `${text}\n`);
 }
 
-function toException(error: unknown): { code: number; type: string; message: string } {
-  if (error instanceof HttpInterfaceError) return error;
+function toException(error: unknown): { readonly code: number; readonly text: string } {
+  if (error instanceof HttpInterfaceError) return worded(error.code, error.type, error.message);
   if (isAppError(error, 'warehouse-unavailable')) {
-    return { code: 202, type: 'TOO_MANY_SIMULTANEOUS_QUERIES', message: error.message };
+    return worded(202, 'TOO_MANY_SIMULTANEOUS_QUERIES', error.message);
   }
   const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof Error && 'code' in error && 'type' in error && Number.isInteger(Number(error.code))) {
-    return { code: Number(error.code), type: String(error.type), message };
-  }
-  return { code: 1002, type: 'UNKNOWN_EXCEPTION', message };
+  if (!(error instanceof ClickHouseError)) return worded(1002, 'UNKNOWN_EXCEPTION', message);
+  const code = Number(error.code);
+  // The engine's own words are the cause; the client's error has them in parts, and not all of them
+  if (error.cause instanceof Error && error.cause.message.startsWith('Code:'))
+    return { code, text: error.cause.message };
+  return worded(code, error.type ?? 'UNKNOWN_EXCEPTION', message);
+}
+
+function worded(
+  code: number,
+  type: string,
+  message: string,
+): { readonly code: number; readonly text: string } {
+  return { code, text: `Code: ${code}. DB::Exception: ${message} (${type}) (version chDB)` };
 }
 
 function sendText(response: ServerResponse, status: number, text: string): void {
