@@ -52,12 +52,13 @@ class KafkaBus implements Bus {
   #closed: Promise<void> | null = null;
 
   constructor(options: KafkaBusOptions) {
-    const { clock, replicationFactor, minInsyncReplicas } = options;
+    const { clock, log, replicationFactor, minInsyncReplicas } = options;
     this.#options = options;
     const kafka: Kafka = createKafkaClient(options);
     this.#admin = new KafkaAdmin({
       kafka,
       clock,
+      log,
       ...(replicationFactor !== undefined && { replicationFactor }),
       ...(minInsyncReplicas !== undefined && { minInsyncReplicas }),
     });

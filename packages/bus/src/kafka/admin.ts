@@ -1,8 +1,8 @@
-import { type Clock, SECOND_MS } from '@tidemark/core';
+import { type Clock, isAppError, SECOND_MS } from '@tidemark/core';
 import type { Admin, Kafka } from 'kafkajs';
 import { partitionCountConflict, topicNotFound } from '../bus-errors.ts';
-import type { CommittedOffset, PartitionBounds, TopicSpec } from '../port.ts';
-import { withDeadline } from '../waiting.ts';
+import type { BusLog, CommittedOffset, PartitionBounds, TopicSpec } from '../port.ts';
+import { settledWithin, withDeadline } from '../waiting.ts';
 import { hasProtocolType, isPassing, isUnknownTopic, toBusFault } from './faults.ts';
 
 /** Every question is answered or refused within this time. */
@@ -14,6 +14,7 @@ const BROKER_DEFAULT_REPLICATION = -1;
 export interface KafkaAdminOptions {
   readonly kafka: Kafka;
   readonly clock: Clock;
+  readonly log: BusLog;
   readonly replicationFactor?: number;
   readonly minInsyncReplicas?: number;
 }
@@ -33,6 +34,7 @@ export class KafkaAdmin {
     const existing = new Set(await this.#ask('listTopics', (admin) => admin.listTopics()));
     const missing = specs.filter(({ name }) => !existing.has(name));
     if (missing.length > 0) await this.#createTopics(missing);
+    for (const { name } of missing) await this.#waitForLeaders(name);
     for (const { name, partitions } of specs) {
       const found = await this.#countPartitions(name);
       if (found !== partitions) throw partitionCountConflict(name, found, partitions);
@@ -79,7 +81,7 @@ export class KafkaAdmin {
   }
 
   async close(): Promise<void> {
-    await this.#disconnect();
+    await settledWithin(this.#options.clock, ADMIN_TIMEOUT_MS, this.#disconnect());
   }
 
   async #createTopics(specs: readonly TopicSpec[]): Promise<void> {
@@ -98,12 +100,30 @@ export class KafkaAdmin {
     }));
     await this.#ask('createTopics', async (admin) => {
       try {
-        await admin.createTopics({ topics, waitForLeaders: true, timeout: ADMIN_TIMEOUT_MS });
+        await admin.createTopics({ topics, waitForLeaders: false, timeout: ADMIN_TIMEOUT_MS });
       } catch (error) {
         // Another process was first; the count of partitions is compared in any case.
         if (!hasProtocolType(error, (type) => type === 'TOPIC_ALREADY_EXISTS')) throw error;
       }
     });
+  }
+
+  /**
+   * A KRaft broker hears of a topic some time after the controller made it, and until then answers that there is none;
+   * kafkajs' own `waitForLeaders` takes that for an answer.
+   */
+  async #waitForLeaders(topic: string): Promise<void> {
+    const { clock } = this.#options;
+    const deadlineMs = clock.nowMs() + ADMIN_TIMEOUT_MS;
+    for (;;) {
+      try {
+        await this.bounds(topic);
+        return;
+      } catch (error) {
+        if (!isAppError(error, 'not-found') || clock.nowMs() >= deadlineMs) throw error;
+        await clock.sleep(PASSING_RETRY_MS);
+      }
+    }
   }
 
   async #countPartitions(topic: string): Promise<number> {
@@ -137,7 +157,7 @@ export class KafkaAdmin {
       } catch (error) {
         const fault = toBusFault(`${what} of the Kafka admin`, error);
         // A client that lost its brokers is not worth keeping: a new one starts from the seed list.
-        if (fault.code === 'bus-unavailable') await this.#disconnect();
+        if (fault.code === 'bus-unavailable') void this.#disconnect();
         if (!isPassing(error) || clock.nowMs() >= deadlineMs) throw fault;
         await clock.sleep(PASSING_RETRY_MS);
       }
@@ -149,15 +169,17 @@ export class KafkaAdmin {
     return this.#connected;
   }
 
+  /** Never rejects. Not waited for while questions are asked: kafkajs waits for answers that may never come. */
   async #disconnect(): Promise<void> {
     const connected = this.#connected;
     this.#connected = null;
     if (connected === null) return;
-    await connected.then(
-      (admin) => admin.disconnect(),
-      // Never connected: there is nothing to close, and the asker already has the error.
-      () => undefined,
-    );
+    try {
+      const admin = await connected;
+      await admin.disconnect();
+    } catch (error) {
+      this.#options.log.info({ err: error }, 'a Kafka admin connection was given up');
+    }
   }
 }
 

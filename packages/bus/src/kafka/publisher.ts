@@ -96,7 +96,7 @@ export class KafkaPublisher {
     this.#isClosed = true;
     const running = Promise.all([...this.#queues.values()].map(async (queue) => queue.running));
     await settledWithin(this.#options.clock, CLOSE_TIMEOUT_MS, running);
-    await this.#producer.disconnect();
+    await settledWithin(this.#options.clock, CLOSE_TIMEOUT_MS, this.#producer.disconnect());
   }
 
   #enqueue(
