@@ -126,9 +126,8 @@ export async function startStandalone(
   });
   registerOperationsRoutes(app, health, telemetry);
   lifecycle.onStop('http', () => app.close());
-  await app.listen({ port: config.port, host: config.host });
-  const address = app.addresses()[0];
-  return { url: `http://${config.host}:${address?.port ?? config.port}`, adminKey };
+  const url = await app.listen({ port: config.port, host: config.host });
+  return { url, adminKey };
 }
 
 async function openWarehouse(folder: string, log: Logger) {

@@ -144,7 +144,11 @@ export function createEventStore(warehouse: WarehouseExecutor, options: EventSto
              FROM events
              WHERE identity IN {identities:Array(UInt64)}
                AND received_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')`,
-            { identities: identities.slice(start, start + IDENTITIES_PER_LOOKUP_MAX), since: sinceMs },
+            {
+              // As numbers: the engine reads no quoted text into Array(UInt64).
+              identities: identities.slice(start, start + IDENTITIES_PER_LOOKUP_MAX).map(BigInt),
+              since: sinceMs,
+            },
           )),
         );
       }

@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS ${name} (
   last_time DateTime64(9, 'UTC'),
   last_id String,
   quantile_state AggregateFunction(quantilesDD(0.01, 0.5), Float64),
-  unique_state AggregateFunction(uniqCombined64(14), String),
+  unique_state AggregateFunction(uniqCombined64(16), String),
   version UInt64
 )
 ENGINE = ReplacingMergeTree(version)

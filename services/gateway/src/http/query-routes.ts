@@ -1,0 +1,65 @@
+import Type from 'typebox';
+import { AnswerSchema, QueryRequestSchema, SeriesParametersSchema, toSeriesQuery } from '@tidemark/contracts';
+import type { Answer, Query } from '@tidemark/core';
+import type { QueryEngine } from '@tidemark/query';
+import type { HttpServer } from '@tidemark/runtime';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Access } from './access.ts';
+import { problemResponses } from './responses.ts';
+
+export interface QueryRoutesOptions {
+  readonly engine: QueryEngine;
+  readonly access: Access;
+}
+
+export function registerQueryRoutes(app: HttpServer, { engine, access }: QueryRoutesOptions): void {
+  const common = {
+    tags: ['Questions'],
+    response: { 200: AnswerSchema, ...problemResponses(400, 401, 403, 422, 429, 503) },
+  };
+
+  /** A question whose asker has gone costs nothing more. */
+  async function answer(request: FastifyRequest, reply: FastifyReply, query: () => Query): Promise<Answer> {
+    const principal = await access(request, reply, 'viewer');
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort());
+    void reply.header('cache-control', 'private, no-store');
+    return engine.ask(principal, query(), { signal: gone.signal });
+  }
+
+  app.post(
+    '/api/v1/query',
+    {
+      schema: {
+        ...common,
+        summary: 'Ask for metrics by time, zone and dimension',
+        body: QueryRequestSchema,
+      },
+    },
+    async (request, reply) =>
+      reply.send(toWire(await answer(request, reply, () => request.body))),
+  );
+
+  app.get(
+    '/api/v1/metrics/:key/series',
+    {
+      schema: {
+        ...common,
+        summary: 'The same question about one metric, in a URL',
+        params: Type.Object({ key: Type.String() }),
+        querystring: SeriesParametersSchema,
+      },
+    },
+    async (request, reply) =>
+      reply.send(
+        toWire(await answer(request, reply, () => toSeriesQuery(request.params.key, request.query))),
+      ),
+  );
+}
+
+type WireAnswer = Type.Static<typeof AnswerSchema>;
+
+/** The same object: the schema's type says `mutable`, the domain's `readonly`. */
+function toWire(answer: Answer): WireAnswer {
+  return answer as WireAnswer;
+}
