@@ -152,6 +152,9 @@ const SERVICE_PREFIXES = [
   'BENCH',
 ];
 
+/** What the command `tidemark` reads: a shell that exports them for it may start a service as well. */
+const COMMAND_NAMES = ['TIDEMARK_URL', 'TIDEMARK_INGEST_URL', 'TIDEMARK_API_KEY'];
+
 export type ConfigValues<F extends Readonly<Record<string, ConfigField<unknown>>>> = {
   readonly [K in keyof F]: F[K] extends ConfigField<infer T> ? T : never;
 };
@@ -193,9 +196,8 @@ export function readConfig<F extends Readonly<Record<string, ConfigField<unknown
 }
 
 function unknownNames(options: ConfigOptions<Readonly<Record<string, ConfigField<unknown>>>>): Fault[] {
-  const known = new Set(
-    [...Object.values(options.fields), ...Object.values(SHARED_FIELDS)].map(({ name }) => name),
-  );
+  const fields = [...Object.values(options.fields), ...Object.values(SHARED_FIELDS)];
+  const known = new Set([...fields.map(({ name }) => name), ...COMMAND_NAMES]);
   const own = options.service.toUpperCase().replaceAll('-', '_');
   const others = SERVICE_PREFIXES.filter((prefix) => prefix !== own).map((prefix) => `TIDEMARK_${prefix}_`);
   return Object.keys(options.environment)
