@@ -24,7 +24,12 @@ import {
 } from '@tidemark/runtime';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
-import { createOverloadGate, type Admission, type OverloadLimits } from './app/overload-gate.ts';
+import {
+  createOverloadGate,
+  type Admission,
+  type OverloadGate,
+  type OverloadLimits,
+} from './app/overload-gate.ts';
 import { publishEvents } from './app/publish-events.ts';
 import { parseCustomMetric, parseRecorded } from './domain/recorder-event.ts';
 import { answerOutcome } from './http/answer.ts';
@@ -52,13 +57,16 @@ export interface IngestDependencies {
   readonly rateLimits: IngestRateLimits;
 }
 
-/** What a request has passed and holds when its handler runs. */
+/** What the request hooks found out for the handler. */
 interface Entry {
   readonly principal: Principal;
+  readonly states: readonly RateLimitState[];
+}
+
+/** A body in memory and the share of memory it was given. Whoever holds one must release it. */
+interface ArrivedBody {
+  readonly bytes: Buffer;
   readonly admission: Admission;
-  readonly states: RateLimitState[];
-  /** Whether a handler has taken over. */
-  isTaken: boolean;
 }
 
 /** `app.register(ingestRoutes, dependencies)`. Paths are absolute: `/api/v1/events`, `/api/v1/analytics/metrics[/{recorder}]`. */
@@ -74,29 +82,35 @@ export async function ingestRoutes(app: FastifyInstance, dependencies: IngestDep
     return entry;
   }
 
-  // Before a byte of the body is read: who is it, may they, and is there room?
+  // Before a byte of the body is read: who is it, and may they?
   app.addHook('onRequest', async (request, reply) => {
     const principal = await authenticator.authenticate(request.headers);
     assertRole(principal, 'producer');
     const state = await rateLimiter.take(principal.keyId, rateLimits.requests, 1);
     void reply.headers(rateLimitHeaders([state]));
     assertWithinLimit(state);
-    entries.set(request, { principal, admission: gate.admit(), states: [state], isTaken: false });
+    entries.set(request, { principal, states: [state] });
   });
 
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', async (request: FastifyRequest, stream: IncomingMessage): Promise<Buffer> => {
-    const { 'content-length': length, 'content-encoding': encoding } = request.headers;
-    const contentLength = length === undefined ? undefined : Number(length);
-    const { admission } = entryOf(request);
-    return readBody({ stream, encoding, contentLength }, limits, (bytes) => admission.addBytes(bytes));
-  });
-
-  // A handler that runs holds its share until the events are durable or given up, whether or not the client still waits.
-  app.addHook('onResponse', async (request) => {
-    const entry = entries.get(request);
-    if (entry?.isTaken === false) entry.admission.release();
-  });
+  app.addContentTypeParser(
+    '*',
+    async (request: FastifyRequest, stream: IncomingMessage): Promise<ArrivedBody> => {
+      const { 'content-length': length, 'content-encoding': encoding } = request.headers;
+      const contentLength = length === undefined ? undefined : Number(length);
+      const admission = gate.admit();
+      try {
+        const reserve = (count: number) => admission.addBytes(count);
+        return { bytes: await readBody({ stream, encoding, contentLength }, limits, reserve), admission };
+      } catch (error) {
+        admission.release();
+        throw error;
+      }
+    },
+  );
+  // Fastify closes the connection when a body was refused, which can cut off the answer to a client that is still sending;
+  // readBody drains what comes, and the request time-out of the server ends who sends for ever.
+  app.addHook('onSend', async (_request, reply) => void reply.removeHeader('connection'));
   app.addHook('onError', async (_request, _reply, error) => {
     const code = isAppError(error) ? error.code : 'other';
     telemetry.increment('tidemark_ingest_requests_refused_total', 1, { code });
@@ -107,16 +121,13 @@ export async function ingestRoutes(app: FastifyInstance, dependencies: IngestDep
     reply: FastifyReply,
     parse: (body: Buffer, context: EventContext) => ParsedEvents,
   ): Promise<FastifyReply> {
-    const entry = entryOf(request);
-    const { principal, admission, states } = entry;
-    entry.isTaken = true;
+    const { principal, states } = entryOf(request);
+    const { bytes, admission } = arrivedBody(request, gate);
     try {
       const receivedAtMs = clock.nowMs();
-      const body: Buffer = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-      const parsed = parse(body, { organization: principal.organization, receivedAtMs, limits });
+      const parsed = parse(bytes, { organization: principal.organization, receivedAtMs, limits });
       const state = await rateLimiter.take(principal.keyId, rateLimits.events, parsed.received);
-      states.push(state);
-      void reply.headers(rateLimitHeaders(states));
+      void reply.headers(rateLimitHeaders([...states, state]));
       assertWithinLimit(state);
       await publishEvents(parsed.events, receivedAtMs, dependencies);
       for (const { code } of parsed.rejects) {
@@ -128,13 +139,24 @@ export async function ingestRoutes(app: FastifyInstance, dependencies: IngestDep
     }
   }
 
-  function takeItems(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    parseItem: ItemParser,
-  ): Promise<FastifyReply> {
-    requireJson(request.headers['content-type']);
-    return take(request, reply, (body, context) => parseJsonEvents(body, 'any', context, parseItem));
+  /** @param selectParser runs when the request holds its share already, so it may throw */
+  function takeItems(request: FastifyRequest, reply: FastifyReply, selectParser: () => ItemParser) {
+    return take(request, reply, (body, context) => {
+      const parseItem = selectParser();
+      requireJson(request.headers['content-type']);
+      return parseJsonEvents(body, 'any', context, parseItem);
+    });
+  }
+
+  function recorderParser(name: string): ItemParser {
+    const recorder = recorders.get(name);
+    if (recorder !== undefined) {
+      return (value, index, context) => parseRecorded(recorder, value, index, context, createId);
+    }
+    throw new AppError(
+      'not-found',
+      `there is no such recorder; there are ${[...recorders.keys()].join(', ')}`,
+    );
   }
 
   app.post(
@@ -143,27 +165,25 @@ export async function ingestRoutes(app: FastifyInstance, dependencies: IngestDep
     (request, reply) =>
       take(request, reply, (body, context) => parseEventRequest({ headers: request.headers, body }, context)),
   );
-  const metricOptions = routeOptions("Takes measurements of a caller's own metric", METRIC_BODY_DOCS);
+  const metricOptions = routeOptions('Takes measurements of metrics of your own', METRIC_BODY_DOCS);
   app.post('/api/v1/analytics/metrics', metricOptions, (request, reply) =>
-    takeItems(request, reply, (value, index, context) => parseCustomMetric(value, index, context, createId)),
+    takeItems(
+      request,
+      reply,
+      () => (value, index, context) => parseCustomMetric(value, index, context, createId),
+    ),
   );
   const recorderOptions = routeOptions('Takes the records of a typed recorder', RECORDER_BODY_DOCS);
   app.post<{ Params: { recorder: string } }>(
     '/api/v1/analytics/metrics/:recorder',
     recorderOptions,
-    (request, reply) => {
-      const recorder = recorders.get(request.params.recorder);
-      if (recorder === undefined) {
-        throw new AppError(
-          'not-found',
-          `there is no such recorder; there are ${[...recorders.keys()].join(', ')}`,
-        );
-      }
-      return takeItems(request, reply, (value, index, context) =>
-        parseRecorded(recorder, value, index, context, createId),
-      );
-    },
+    (request, reply) => takeItems(request, reply, () => recorderParser(request.params.recorder)),
   );
+}
+
+/** Without a body, no parser ran. */
+function arrivedBody(request: FastifyRequest, gate: OverloadGate): ArrivedBody {
+  return (request.body as ArrivedBody | undefined) ?? { bytes: Buffer.alloc(0), admission: gate.admit() };
 }
 
 /** Bodies are described, and checked by their own parsers: nothing here is validated by a schema. */
