@@ -191,6 +191,9 @@ async function createWorld(name: string, seed: number): Promise<World> {
   const completeThroughMs = random.chance(0.1)
     ? null
     : Math.floor((BASE_MS + random.below(SPAN_MS + HOUR_MS)) / MINUTE_MS) * MINUTE_MS;
+  const unregistered = new Set(
+    catalogue.measures.map(({ fingerprint }) => fingerprint).filter(() => random.chance(0.15)),
+  );
   const dirty = { '1m': new Set<number>(), '15m': new Set<number>(), '1d': new Set<number>() };
 
   const share = { '1m': 0.9, '15m': 0.9, '1d': 0.8 };
@@ -201,7 +204,7 @@ async function createWorld(name: string, seed: number): Promise<World> {
         organization,
         tier,
         bucketStartsMs: starts,
-        measures: catalogue.measures,
+        measures: catalogue.measures.filter(({ fingerprint }) => !unregistered.has(fingerprint)),
         version: nextVersion++,
         timeoutMs: 30_000,
       });
@@ -228,6 +231,8 @@ async function createWorld(name: string, seed: number): Promise<World> {
     eventsTopic: 'events',
     allowedLatenessMs: LATENESS_MS,
     pipeline: {
+      unknownMeasures: (asked) =>
+        Promise.resolve(asked.filter((fingerprint) => unregistered.has(fingerprint))),
       progress: () =>
         Promise.resolve(
           completeThroughMs === null

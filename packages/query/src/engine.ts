@@ -7,21 +7,16 @@ import {
   type CatalogueBaseMetric,
   type Clock,
   completeThroughMs,
-  type Estimate,
   type Principal,
   type Query,
   type Series,
   shiftBack,
 } from '@tidemark/core';
-import {
-  QUANTILE_RELATIVE_ERROR,
-  UNIQUE_EXACT_MAX,
-  UNIQUE_STANDARD_ERROR,
-  type WarehouseExecutor,
-} from '@tidemark/warehouse';
+import type { WarehouseExecutor } from '@tidemark/warehouse';
 import { type Asking, type Reading, rankGroups, readFigures } from './asking.ts';
+import { estimatesOf } from './estimates.ts';
 import { POINTS_MAX, type StatementLimits } from './limits.ts';
-import type { QueryPipeline } from './pipeline.ts';
+import { createMeasureRegister, type QueryPipeline } from './pipeline.ts';
 import { changePercent, dimensionsOf, type FigureTable, type Group, groupKey, pointsOf } from './series.ts';
 import { type Layout, layoutOf, planLayout, planRaw, rangeOf, wholeLayout } from './sources.ts';
 import { type ResolvedQuery, resolveQuery, rollupsSuffice } from './validate.ts';
@@ -55,12 +50,15 @@ export interface QueryEngine {
 
 export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
   const { catalogue, clock, pipeline } = options;
+  const registeredOf = createMeasureRegister(pipeline);
   return {
     async ask(principal, query, { signal } = {}) {
       const nowMs = clock.nowMs();
       const resolved = resolveQuery(query, { catalogue, role: principal.role, nowMs });
       const main = layoutOf({ fromMs: resolved.fromMs, toMs: resolved.toMs }, resolved);
-      // Progress before marks before rows: see pipeline.ts.
+      // Measures and progress before marks before rows: see pipeline.ts.
+      const bases = resolved.metrics.flatMap(baseMetricsOf);
+      const registered = await registeredOf(bases.map(({ measure }) => measure.fingerprint));
       const progress = await pipeline.progress(options.eventsTopic);
       const completeMs = completeThroughMs(
         progress.map(({ arrivedThroughMs }) => arrivedThroughMs),
@@ -73,7 +71,9 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
         limits: options.limits,
         signal,
       };
-      const read = (layout: Layout) => readingOf(layout, asking, pipeline, completeMs);
+      const rollsUp = (base: CatalogueBaseMetric) =>
+        registered.has(base.measure.fingerprint) && rollupsSuffice(resolved, base);
+      const read = (layout: Layout) => readingOf(layout, asking, { pipeline, completeMs, rollsUp });
 
       const mainReading = await read(main);
       const { groups, omitted } = await rankGroups(asking, mainReading);
@@ -89,25 +89,30 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
         timeZone: resolved.timeZone,
         completeThrough: completeMs === null ? null : new Date(completeMs).toISOString(),
         tiersRead: tiersRead(readings, resolved),
-        estimates: estimatesOf(resolved),
+        estimates: estimatesOf(resolved.metrics),
         groupsOmitted: omitted,
       };
     },
   };
 }
 
+interface ReadingOptions {
+  readonly pipeline: QueryPipeline;
+  readonly completeMs: number | null;
+  /** Whether rollups of the metric are there, and can tell the dimensions of the question apart. */
+  readonly rollsUp: (base: CatalogueBaseMetric) => boolean;
+}
+
 async function readingOf(
   layout: Layout,
   { organization, query }: Asking,
-  pipeline: QueryPipeline,
-  completeMs: number | null,
+  { pipeline, completeMs, rollsUp }: ReadingOptions,
 ): Promise<Reading> {
   const raw = planRaw(layout);
-  const usesRollups = query.metrics.flatMap(baseMetricsOf).some((base) => rollupsSuffice(query, base));
-  const rollups = usesRollups
+  const rollups = query.metrics.flatMap(baseMetricsOf).some(rollsUp)
     ? await planLayout(layout, { organization, pipeline, completeThroughMs: completeMs })
     : raw;
-  return { layout, planOf: (base) => (rollupsSuffice(query, base) ? rollups : raw) };
+  return { layout, planOf: (base) => (rollsUp(base) ? rollups : raw) };
 }
 
 interface Compared {
@@ -221,35 +226,3 @@ function tiersRead(readings: readonly Reading[], { metrics }: ResolvedQuery): st
   const read = new Set<string>(plans.map(({ source }) => source));
   return ['1d', '15m', '1m', 'raw'].filter((source) => read.has(source));
 }
-
-function estimatesOf({ metrics }: ResolvedQuery): Estimate[] {
-  return metrics.flatMap((metric) =>
-    baseMetricsOf(metric).flatMap((base): Estimate[] => {
-      const found = estimateOf(base);
-      if (found === null) return [];
-      const note = metric.kind === 'derived' ? `Of its operand ${base.key}: ${found.note}` : found.note;
-      return [{ ...found, metric: metric.key, note }];
-    }),
-  );
-}
-
-function estimateOf({ declaration }: CatalogueBaseMetric): Omit<Estimate, 'metric'> | null {
-  switch (declaration.aggregation) {
-    case 'quantile':
-      return {
-        kind: 'quantile',
-        relativeError: QUANTILE_RELATIVE_ERROR,
-        note: 'DDSketch: |estimate - true| / |true| is at most this.',
-      };
-    case 'unique':
-      return {
-        kind: 'unique',
-        relativeError: UNIQUE_STANDARD_ERROR,
-        note: UNIQUE_NOTE,
-      };
-    default:
-      return null;
-  }
-}
-
-const UNIQUE_NOTE = `HyperLogLog with 2^16 cells: this is the standard error; sets of up to ${UNIQUE_EXACT_MAX} values are counted exactly.`;

@@ -1,7 +1,7 @@
 /**
  * What the engine must know of the pipeline, and why its answers are right while the pipeline runs.
  *
- * The engine reads progress, THEN dirty marks, THEN the warehouse. The aggregator stores rows, then marks their buckets in
+ * The engine reads which measures are registered and progress, THEN dirty marks, THEN the warehouse. The aggregator stores rows, then marks their buckets in
  * all tiers, then records progress; the rollup worker writes a bucket's rows, then clears its mark if nobody renewed it.
  *
  * - A bucket closed by the progress read, with no mark in the marks read: every row counted by that progress was marked before
@@ -11,6 +11,8 @@
  * - A marked bucket is read from raw, which is right at any time, whatever the worker does meanwhile.
  * - The worker replaces a rollup between the marks and the read: the newer rows hold more of raw, never less, and the greatest
  *   version stands.
+ * - A measure that was declared lately has no rollup in buckets closed before. It is answered from raw until it is registered,
+ *   which is after all those buckets are marked; from then on their marks say, one by one, where its rollups are made.
  * - Tiers are judged one by one, each by marks read before its rows: it does not matter that they are read one after another.
  *
  * Sources are disjoint in time, so no row is counted twice whatever each of them has seen. Two statements of one question may
@@ -29,4 +31,23 @@ export interface QueryPipeline {
     fromMs: number,
     toMs: number,
   ): Promise<readonly number[]>;
+  /** Those of the measures whose rollups may be missing in closed buckets without a mark. @throws catalog-unavailable */
+  unknownMeasures(fingerprints: readonly string[]): Promise<readonly string[]>;
+}
+
+/**
+ * Which measures may be read from rollups. Once registered a measure stays so, so it is asked for until then and never again.
+ */
+export function createMeasureRegister(
+  pipeline: Pick<QueryPipeline, 'unknownMeasures'>,
+): (fingerprints: readonly string[]) => Promise<ReadonlySet<string>> {
+  const registered = new Set<string>();
+  return async (fingerprints) => {
+    const doubtful = [...new Set(fingerprints)].filter((fingerprint) => !registered.has(fingerprint));
+    if (doubtful.length > 0) {
+      const unknown = new Set(await pipeline.unknownMeasures(doubtful));
+      for (const fingerprint of doubtful) if (!unknown.has(fingerprint)) registered.add(fingerprint);
+    }
+    return new Set(fingerprints.filter((fingerprint) => registered.has(fingerprint)));
+  };
 }

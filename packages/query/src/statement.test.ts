@@ -19,6 +19,7 @@ async function statementsOf(query: Query, rankedRows: readonly Row[] = []): Prom
     eventsTopic: 'events',
     allowedLatenessMs: 5_000,
     pipeline: {
+      unknownMeasures: () => Promise.resolve([]),
       progress: () => Promise.resolve([{ arrivedThroughMs: at('2024-03-31T12:34:50Z') }]),
       dirtyBuckets: (_organization, tier) =>
         Promise.resolve(

@@ -1,8 +1,8 @@
 /** From a question as it came to one that can be planned; every fault is reported, with its place. */
 import {
   AppError,
-  baseMetricsOf,
   type Catalogue,
+  type CatalogueBaseMetric,
   type CatalogueMetric,
   comparisonShift,
   type ComparisonShift,
@@ -247,15 +247,13 @@ function oneOf<const T extends string>(values: readonly T[], value: T, pointer: 
   return value;
 }
 
-/** Whether rollups can tell the dimensions of the question apart, for every base metric of the measure. */
+/** Whether rollups can tell the dimensions of the question apart. */
 export function rollupsSuffice(
   query: Pick<ResolvedQuery, 'groupBy' | 'filters'>,
-  metric: CatalogueMetric,
+  base: CatalogueBaseMetric,
 ): boolean {
   const needed = [...query.groupBy, ...query.filters.map((filter) => filter.dimension)];
-  return baseMetricsOf(metric).every((base) =>
-    needed.every((key) => base.dimensions.find((dimension) => dimension.key === key)?.rolledUp === true),
-  );
+  return needed.every((key) => base.dimensions.find((dimension) => dimension.key === key)?.rolledUp === true);
 }
 
 function iso(ms: number): string {
