@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { ClickHouseError } from '@clickhouse/client';
 import { AppError, type ErrorCode } from '@tidemark/core';
 
@@ -151,16 +152,21 @@ export function engineCodeOf(error: unknown): number | null {
 /** System calls that fail only before the first byte of a request is sent. */
 const CALLS_BEFORE_SENDING: ReadonlySet<string> = new Set(['connect', 'getaddrinfo']);
 
+/** Node's own errors may come of another realm (a VM context), where `instanceof` does not know them. */
+function isError(error: unknown): error is Error {
+  return error instanceof Error || types.isNativeError(error);
+}
+
 function wasNeverConnected(error: Error): boolean {
-  if (error instanceof AggregateError)
-    return error.errors.every((each) => each instanceof Error && wasNeverConnected(each));
+  // One attempt for each address of the host
+  if ('errors' in error && Array.isArray(error.errors)) {
+    return error.errors.every((each: unknown) => isError(each) && wasNeverConnected(each));
+  }
   return 'syscall' in error && typeof error.syscall === 'string' && CALLS_BEFORE_SENDING.has(error.syscall);
 }
 
 /** Programming faults of this process, which no retry mends. */
-function isBug(error: Error): boolean {
-  return error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
-}
+const BUG_NAMES: ReadonlySet<string> = new Set(['TypeError', 'RangeError', 'ReferenceError']);
 
 const MESSAGE_LENGTH_MAX = 1_000;
 
@@ -181,7 +187,7 @@ export function toWarehouseError(kind: StatementKind, error: unknown): Error {
       ? new Error(text, { cause: error })
       : new AppError(meaning, text, { cause: error });
   }
-  if (isBug(error)) return error;
+  if (BUG_NAMES.has(error.name)) return error;
   if (kind === 'insert' && !wasNeverConnected(error)) {
     return new AppError('insert-in-doubt', `The insert broke off: ${message}`, { cause: error });
   }
