@@ -42,7 +42,7 @@ export async function runQueryCommand(context: CliContext, options: QueryOptions
 }
 
 /** The body of the question: its words may be wrong, which the server tells. */
-export function toQuestion(options: QueryOptions): Readonly<Record<string, unknown>> {
+function toQuestion(options: QueryOptions): Readonly<Record<string, unknown>> {
   const { compare, fill, granularity, limit, timeZone, weekStart } = options;
   const optional = {
     granularity,

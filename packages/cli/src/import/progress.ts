@@ -52,7 +52,7 @@ function createPace(context: CliContext): Pace {
   };
 }
 
-export function formatDuration(seconds: number): string {
+function formatDuration(seconds: number): string {
   const minutes = Math.floor(seconds / 60);
   const rest = String(seconds % 60).padStart(2, '0');
   return minutes < 60
