@@ -176,8 +176,7 @@ const MESSAGE_LENGTH_MAX = 1_000;
  */
 export function toWarehouseError(kind: StatementKind, error: unknown): Error {
   if (error instanceof AppError) return error;
-  if (!(error instanceof Error))
-    return new Error(`The warehouse client threw ${typeof error}`, { cause: error });
+  if (!isError(error)) return new Error(`The warehouse client threw ${typeof error}`, { cause: error });
   const message = error.message.slice(0, MESSAGE_LENGTH_MAX);
   const code = engineCodeOf(error);
   if (code !== null) {
