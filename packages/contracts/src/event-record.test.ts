@@ -103,6 +103,7 @@ describe('the record of an event', () => {
     ['another version', { ...good, headers: { ...good.headers, ce_specversion: '0.3' } }],
     ['no id', { ...good, headers: { ...good.headers, ce_id: '' } }],
     ['no time', { ...good, headers: { ...good.headers, ce_time: 'yesterday' } }],
+    ['a time after 2099', { ...good, headers: { ...good.headers, ce_time: '2100-01-01T00:00:00Z' } }],
     ['data that is no JSON', { ...good, value: Buffer.from('{"a":') }],
     ['data that is no object', { ...good, value: Buffer.from('[1]') }],
     ['data that is not UTF-8', { ...good, value: Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]) }],

@@ -5,6 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import { parseOrganizationId, type OrganizationId, type TidemarkEvent } from '@tidemark/core';
 import { eventKey } from './event-key.ts';
+import { EVENT_TIME_END_MS, EVENT_TIME_MIN_MS } from './limits.ts';
 import { parseTimestamp } from './timestamp.ts';
 
 /** An event whose data is kept as the JSON text that goes to the bus and into the warehouse, unparsed on the way. */
@@ -90,6 +91,9 @@ export function decodeEventRecord(record: {
   }
   const time = parseTimestamp(timeText);
   if (time === null) return unreadable('the header ce_time is not an RFC 3339 instant');
+  if (time.ms < EVENT_TIME_MIN_MS || time.ms >= EVENT_TIME_END_MS) {
+    return unreadable('the header ce_time is not within 1970 to 2099');
+  }
   if (!isUtf8(value)) return unreadable('the value is not UTF-8');
   const dataText = value.toString('utf8');
   const dataFault = faultOfDataText(dataText);

@@ -41,6 +41,6 @@ export async function runService<F extends Fields>(definition: ServiceDefinition
   } catch (error) {
     log.fatal({ err: error }, 'could not start');
     await lifecycle.stop('could not start');
-    process.exitCode = 1;
+    process.exit(1);
   }
 }

@@ -21,7 +21,7 @@ import { ingestRoutes, type IngestDependencies } from './plugin.ts';
 export const NOW_MS = Date.UTC(2026, 5, 1, 12, 0, 0);
 
 /** A clock that stands still; its sleeps last until they are aborted. */
-export function createStillClock(nowMs = NOW_MS): Clock & { nowMs: () => number; set: (ms: number) => void } {
+function createStillClock(nowMs = NOW_MS): Clock & { nowMs: () => number; set: (ms: number) => void } {
   let now = nowMs;
   return {
     nowMs: () => now,
@@ -36,7 +36,7 @@ export function createStillClock(nowMs = NOW_MS): Clock & { nowMs: () => number;
   };
 }
 
-export function createCounters(): CounterStore {
+function createCounters(): CounterStore {
   const totals = new Map<string, number>();
   return {
     increment: async (key, by) => {
@@ -118,7 +118,7 @@ export async function createTestIngest(options: TestIngestOptions = {}): Promise
   };
 }
 
-export const USAGE_RECORDER: Recorder = {
+const USAGE_RECORDER: Recorder = {
   name: 'usage',
   eventType: 'feature.used',
   fields: [

@@ -85,7 +85,7 @@ function checkTime(value: unknown, receipt: Receipt, faults: Fault[]): Timestamp
     faults.push({ code: 'invalid-event', pointer: '/time', detail });
     return ABSENT_TIME;
   }
-  const endMs = Math.min(EVENT_TIME_END_MS, receivedAtMs + limits.futureMsMax);
+  const endMs = Math.min(EVENT_TIME_END_MS - 1, receivedAtMs + limits.futureMsMax);
   if (time.ms < EVENT_TIME_MIN_MS || time.ms > endMs) {
     const detail = `must be from 1970 on and at most ${limits.futureMsMax / 3_600_000} h ahead of receipt (${new Date(receivedAtMs).toISOString()}), found ${found(value)}`;
     faults.push({ code: 'event-time-out-of-range', pointer: '/time', detail });

@@ -7,9 +7,9 @@ import {
 } from '@tidemark/contracts';
 import type { Fault, JsonValue, Recorder } from '@tidemark/core';
 
-export const RECORDER_SOURCE = 'urn:tidemark:recorder';
+const RECORDER_SOURCE = 'urn:tidemark:recorder';
 /** The type of the events behind `POST /api/v1/analytics/metrics`. */
-export const CUSTOM_METRIC_TYPE = 'custom.metric';
+const CUSTOM_METRIC_TYPE = 'custom.metric';
 const CUSTOM_METRIC_KINDS = ['counter', 'gauge', 'histogram'];
 const CUSTOM_METRIC_KEYS = ['name', 'type', 'value', 'labels', 'id', 'time'];
 const METRIC_NAME = /^[A-Za-z_][A-Za-z0-9_.:-]{0,127}$/;
