@@ -8,6 +8,8 @@ const PACK_KEY = /^[a-z][a-z0-9_]{0,31}$/;
 const DIMENSION_KEY = /^[a-z][a-z0-9_]{0,63}$/;
 const METRIC_NAME = /^[a-z][a-z0-9_]*(?:\.[a-z0-9_]+){1,4}$/;
 const METRIC_KEY_LENGTH_MAX = 128;
+/** Derived metrics of derived metrics can double at every step. */
+const EXPANDED_TERMS_MAX = 1_000;
 
 type Report = (pointer: string, detail: string) => void;
 
@@ -154,11 +156,47 @@ function checkDerivedMetrics(packs: readonly Pack[], report: Report): Map<string
       }
     }),
   );
+  const sizes = new Map<string, number>();
   for (const [key, at] of places) {
     const cycle = cycleThrough(key, expressions);
-    if (cycle !== null) report(at, `depends on itself: ${cycle.join(' -> ')}`);
+    if (cycle !== null) {
+      report(at, `depends on itself: ${cycle.join(' -> ')}`);
+      sizes.set(key, 1);
+    }
+  }
+  for (const [key, at] of places) {
+    const size = expandedSize(key, expressions, sizes);
+    if (size > EXPANDED_TERMS_MAX)
+      report(at, `has ${size} terms, more than ${EXPANDED_TERMS_MAX}, when expanded`);
   }
   return expressions;
+}
+
+/** Numbers and base metrics of the expression, once its derived operands are replaced by what they stand for. */
+function expandedSize(
+  key: string,
+  expressions: ReadonlyMap<string, Expression>,
+  sizes: Map<string, number>,
+): number {
+  const expression = expressions.get(key);
+  if (expression === undefined) return 1;
+  const known = sizes.get(key);
+  if (known !== undefined) return known;
+  const count = (node: Expression): number => {
+    switch (node.kind) {
+      case 'number':
+        return 1;
+      case 'metric':
+        return expandedSize(node.key, expressions, sizes);
+      case 'negate':
+        return count(node.operand);
+      case 'binary':
+        return count(node.left) + count(node.right);
+    }
+  };
+  const size = count(expression);
+  sizes.set(key, size);
+  return size;
 }
 
 /** The path from the metric back to itself, null when there is none. */

@@ -118,4 +118,16 @@ describe('createCatalogue', () => {
     }
     expect(faults).toHaveLength(17);
   });
+
+  it('refuses a chain of derived metrics that doubles at every step', () => {
+    const chain = Array.from({ length: 12 }, (_, index) => {
+      const operand = index === 0 ? 'web.hits' : `web.d${index - 1}`;
+      return derived(`web.d${index}`, `${operand} + ${operand}`);
+    });
+    expect(faultsOf({ ...pack, metrics: [count, ...chain] })).toEqual([
+      '/0/metrics/10/expression has 1024 terms, more than 1000, when expanded',
+      '/0/metrics/11/expression has 2048 terms, more than 1000, when expanded',
+      '/0/metrics/12/expression has 4096 terms, more than 1000, when expanded',
+    ]);
+  });
 });

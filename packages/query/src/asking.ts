@@ -15,7 +15,8 @@ import { DERIVED_RANKING_GROUPS_MAX, type StatementLimits } from './limits.ts';
 import type { SourcePlan } from './plan.ts';
 import { type FigureTable, type Group, groupKey } from './series.ts';
 import { type Layout, rangeOf, wholeLayout } from './sources.ts';
-import { type MeasureRequest, measureStatement, rankingStatement } from './statement.ts';
+import type { MeasureRequest } from './state-rows.ts';
+import { measureStatement, rankingStatement } from './statement.ts';
 import type { ResolvedQuery } from './validate.ts';
 
 type Decimal = ReturnType<typeof toDecimal>;

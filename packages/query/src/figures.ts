@@ -9,16 +9,17 @@ import {
   toDecimal,
 } from '@tidemark/core';
 import type { Row } from '@tidemark/warehouse';
-import { type Figure, figureColumn, type RankingRequest } from './statement.ts';
+import type { Figure } from './state-rows.ts';
+import { figureColumn, type RankingRequest } from './statement.ts';
 
 type Decimal = ReturnType<typeof toDecimal>;
 
 /** Averages and quotients of money are rounded (half to even) to the scale at which money is stored. */
-export const MONEY_DECIMALS = 12;
+const MONEY_DECIMALS = 12;
 const CURRENCY = /^[A-Z]{3}$/;
 
 /** Whether a unit is an ISO 4217 currency code. */
-export function isMoney(unit: string): boolean {
+function isMoney(unit: string): boolean {
   return CURRENCY.test(unit);
 }
 
@@ -55,7 +56,7 @@ export function rankingFigure({ declaration }: CatalogueBaseMetric): RankingRequ
 }
 
 /** A count of nothing is 0. Nothing else has a value where no event was. */
-export function isCounting({ declaration }: CatalogueBaseMetric): boolean {
+function isCounting({ declaration }: CatalogueBaseMetric): boolean {
   return declaration.aggregation === 'count' || declaration.aggregation === 'unique';
 }
 

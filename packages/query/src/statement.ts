@@ -1,62 +1,10 @@
 /**
  * The SQL of a question. One statement asks one measure: a part per source (rollups, raw), each giving state rows by output
  * bucket and dimensions, merged and finished by the generator of `@tidemark/warehouse`.
- *
- * The organization is a field of every request and is bound by the predicates of that generator, in every part.
  */
-import type { DimensionDeclaration, Measure, OrganizationId, QueryFilter, Tier } from '@tidemark/core';
-import {
-  conditionSql,
-  MERGED_COLUMNS,
-  mergedQuantiles,
-  RAW_TIME_MS,
-  rawPredicate,
-  rawStateColumns,
-  rawValueColumn,
-  ROLLUP_BUCKET_MS,
-  ROLLUP_TABLE,
-  rollupPredicate,
-  SqlParameters,
-  type STATE_COLUMNS,
-  type Statement,
-  textOf,
-} from '@tidemark/warehouse';
-import type { BucketAxis } from './bucket-axis.ts';
-import { timeColumn, withinIntervals } from './interval-sql.ts';
+import { MERGED_COLUMNS, mergedQuantiles, SqlParameters, type Statement } from '@tidemark/warehouse';
 import type { StatementLimits } from './limits.ts';
-import type { Interval, SourcePlan } from './plan.ts';
-
-/** What a statement finishes; only these states are computed. */
-export type Figure = keyof typeof MERGED_COLUMNS | 'quantiles';
-
-type StateColumn = (typeof STATE_COLUMNS)[number];
-
-const STATES_OF: Readonly<Record<Figure, readonly StateColumn[]>> = {
-  events: ['events'],
-  valueCount: ['value_count'],
-  sum: ['value_sum'],
-  min: ['value_min'],
-  max: ['value_max'],
-  last: ['value_last', 'last_time', 'last_id'],
-  unique: ['unique_state'],
-  quantiles: ['quantile_state'],
-};
-
-export interface MeasureRequest {
-  readonly organization: OrganizationId;
-  readonly measure: Measure;
-  /** Grouped by, in the order in which rows give their values (`d0`, `d1`, …). */
-  readonly groupBy: readonly string[];
-  /** All must hold. Their dimensions, and those of `groupBy`, belong to the measure. */
-  readonly filters: readonly QueryFilter[];
-  readonly plan: SourcePlan;
-  /** Null for one figure over the whole plan. */
-  readonly buckets: BucketAxis | null;
-  /** Only these groups; null for all. */
-  readonly groups: readonly (readonly string[])[] | null;
-  readonly figures: ReadonlySet<Figure>;
-  readonly levels: readonly number[];
-}
+import { type Figure, keyColumns, type MeasureRequest, stateRows } from './state-rows.ts';
 
 /**
  * Rows `{point?, d0…, f_events, f_sum?, …}`: decimals and 64-bit integers as text, null where there was no value, '' for an
@@ -130,10 +78,6 @@ function rankValue({ figure, ranked }: RankingRequest): string {
   }
 }
 
-function keyColumns({ groupBy, buckets }: MeasureRequest): string[] {
-  return [...(buckets === null ? [] : ['point']), ...groupBy.map((_, index) => `d${index}`)];
-}
-
 function groupByClause(keys: readonly string[]): string {
   return keys.length === 0 ? '' : `\nGROUP BY ${keys.join(', ')}`;
 }
@@ -144,134 +88,6 @@ export function figureColumn(figure: Figure): string {
 
 function textFigure(figure: Figure, levels: readonly number[]): string {
   return figure === 'quantiles' ? mergedQuantiles(levels) : `toString(${MERGED_COLUMNS[figure]})`;
-}
-
-/** SQL of the output bucket (its start, in units of the axis) of an instant. */
-type PointOf = (ms: string) => string;
-
-/** The parts of the plan, one below the other. */
-function stateRows(request: MeasureRequest, parameters: SqlParameters): string {
-  const pointOf = request.buckets === null ? null : bindBuckets(request.buckets, parameters);
-  const states = [...new Set([...request.figures].flatMap((figure) => STATES_OF[figure]))];
-  return request.plan
-    .map(({ source, intervals }) =>
-      source === 'raw'
-        ? rawPart(request, intervals, states, pointOf, parameters)
-        : rollupPart(request, source, intervals, states, pointOf, parameters),
-    )
-    .join('\nUNION ALL\n');
-}
-
-/** Calendar truth is computed once, in the core: the engine only looks up which start lies below an instant. */
-function bindBuckets({ baseMs, unitMs, starts }: BucketAxis, parameters: SqlParameters): PointOf {
-  const base = parameters.bind('Int64', baseMs);
-  const unit = parameters.bind('Int64', unitMs);
-  const bounds = parameters.bind('Array(Int64)', starts);
-  return (ms) => `roundDown(intDiv(${ms} - ${base}, ${unit}), ${bounds})`;
-}
-
-function rollupPart(
-  request: MeasureRequest,
-  tier: Tier,
-  intervals: readonly Interval[],
-  states: readonly StateColumn[],
-  pointOf: PointOf | null,
-  parameters: SqlParameters,
-): string {
-  const text = rolledUpText(request.measure);
-  const keys = [
-    ...(pointOf === null ? [] : [`${pointOf(ROLLUP_BUCKET_MS)} AS point`]),
-    ...request.groupBy.map((key, index) => `${text(key)} AS d${index}`),
-  ];
-  const where = [
-    rollupPredicate(request.measure, request.organization, parameters),
-    withinIntervals(intervals, timeColumn('rollup', ROLLUP_BUCKET_MS), parameters),
-    ...questionConditions(request, text, parameters),
-  ];
-  return `  SELECT ${[...keys, ...states].join(', ')}
-  FROM ${ROLLUP_TABLE[tier]} FINAL
-  WHERE ${where.join('\n    AND ')}`;
-}
-
-function rawPart(
-  request: MeasureRequest,
-  intervals: readonly Interval[],
-  states: readonly StateColumn[],
-  pointOf: PointOf | null,
-  parameters: SqlParameters,
-): string {
-  const text = (key: string) => textOf(dimensionOf(request.measure, key).field);
-  const columns = [
-    'time',
-    'id',
-    ...(pointOf === null ? [] : [`${pointOf(RAW_TIME_MS)} AS point`]),
-    ...request.groupBy.map((key, index) => `${text(key)} AS d${index}`),
-    rawValueColumn(request.measure),
-  ];
-  const where = [
-    rawPredicate(request.measure, request.organization, parameters),
-    withinIntervals(intervals, timeColumn('raw', RAW_TIME_MS), parameters),
-    ...questionConditions(request, text, parameters),
-  ];
-  const keys = keyColumns(request);
-  // The outer SELECT names the states that are needed; the engine drops the aggregation of all others.
-  return `  SELECT ${[...keys, ...states].join(', ')}
-  FROM (
-    SELECT ${[...keys, ''].join(', ')}${rawStateColumns(request.measure)}
-    FROM (
-      SELECT ${columns.join(', ')}
-      FROM events
-      WHERE ${where.join('\n        AND ')}
-    )${keys.length === 0 ? '' : ` GROUP BY ${keys.join(', ')}`}
-  )`;
-}
-
-function questionConditions(
-  { filters, groups, groupBy }: MeasureRequest,
-  text: (dimension: string) => string,
-  parameters: SqlParameters,
-): string[] {
-  const conditions = filters.map((filter) => conditionSql(text(filter.dimension), filter, parameters));
-  if (groups === null) return conditions;
-  const tuple = `[${groupBy.map(text).join(', ')}]`;
-  const isShown = chunksOf(groups).map(
-    (chunk) => `${tuple} IN ${parameters.bind('Array(Array(String))', chunk)}`,
-  );
-  return [...conditions, isShown.length === 1 ? isShown.join('') : `(${isShown.join(' OR ')})`];
-}
-
-/** A server takes 128 KiB in one parameter; a thousand groups of long texts are more. */
-const GROUP_CHARACTERS_PER_PARAMETER_MAX = 32_768;
-
-function chunksOf(groups: readonly (readonly string[])[]): (readonly string[])[][] {
-  const chunks: (readonly string[])[][] = [[]];
-  let room = GROUP_CHARACTERS_PER_PARAMETER_MAX;
-  for (const group of groups) {
-    const length = JSON.stringify(group).length;
-    if (length > room && chunks.at(-1)?.length !== 0) {
-      chunks.push([]);
-      room = GROUP_CHARACTERS_PER_PARAMETER_MAX;
-    }
-    chunks.at(-1)?.push(group);
-    room -= length;
-  }
-  return chunks;
-}
-
-/** Where a rollup row keeps the value of a dimension: as the generator of rollups lays them out. */
-function rolledUpText(measure: Measure): (key: string) => string {
-  const kept = measure.dimensions.filter((dimension) => dimension.rolledUp);
-  return (key) => {
-    const index = kept.findIndex((dimension) => dimension.key === key);
-    if (index < 0) throw new Error(`Assertion failed: dimension ${key} is not rolled up`);
-    return `dimensions[${index + 1}]`;
-  };
-}
-
-export function dimensionOf(measure: Measure, key: string): DimensionDeclaration {
-  const dimension = measure.dimensions.find((candidate) => candidate.key === key);
-  if (dimension === undefined) throw new Error(`Assertion failed: the measure has no dimension ${key}`);
-  return dimension;
 }
 
 function limited(

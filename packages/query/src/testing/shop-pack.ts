@@ -86,7 +86,7 @@ const derivedMetrics: readonly DerivedMetric[] = [
 
 const eventType = (type: string) => ({ type, title: type, description: '', fields: [] });
 
-export const shopPack: Pack = {
+const shopPack: Pack = {
   key: 'shop',
   title: 'Shop',
   description: 'Orders of a shop',
