@@ -47,3 +47,6 @@ export const EVENT_TIME_END_MS = Date.UTC(2100, 0, 1);
 
 /** Faults listed per event; more are counted by nobody, the sender has enough to go on. */
 export const FAULTS_PER_EVENT_MAX = 20;
+
+/** Faults listed per request; after that, each reject tells its first fault only, so that an answer stays below a few megabytes. */
+export const FAULTS_PER_REQUEST_MAX = 2_000;

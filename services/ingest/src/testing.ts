@@ -9,6 +9,7 @@ import {
   createRateLimiter,
   createTelemetry,
   mintApiKey,
+  registerOpenApi,
   type CounterStore,
   type HttpServer,
   type MintedApiKey,
@@ -60,10 +61,11 @@ export interface TestIngest {
 export interface TestIngestOptions extends Partial<IngestDependencies> {
   /** Runs before records are taken; may throw or wait. */
   readonly beforePublish?: () => Promise<void>;
+  readonly withOpenApi?: boolean;
 }
 
 export async function createTestIngest(options: TestIngestOptions = {}): Promise<TestIngest> {
-  const { beforePublish, ...dependencies } = options;
+  const { beforePublish, withOpenApi, ...dependencies } = options;
   const clock = createStillClock();
   const telemetry = createTelemetry({ withProcessFigures: false });
   const lines: string[] = [];
@@ -92,6 +94,9 @@ export async function createTestIngest(options: TestIngestOptions = {}): Promise
     }));
   };
   const app = createHttpServer({ log, telemetry });
+  if (withOpenApi === true) {
+    await registerOpenApi(app, { title: 'Ingest', description: 'Under test', version: '1.0.0' });
+  }
   await app.register(ingestRoutes, {
     bus: { publish },
     authenticator: createAuthenticator({ findKey: async (id) => known.get(id) ?? null, clock, telemetry }),

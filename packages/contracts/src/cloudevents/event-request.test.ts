@@ -195,6 +195,16 @@ describe('parseEventRequest', () => {
     );
   });
 
+  it('keeps the answer to a batch of nothing but faults small', () => {
+    const { rejects } = parseJsonArray(
+      Array.from({ length: 10_000 }, () => ({ data: { a: '\0', b: '\0' } })),
+    );
+    expect(rejects).toHaveLength(10_000);
+    expect(rejects[0]?.faults).toHaveLength(6);
+    expect(rejects.at(-1)?.faults).toHaveLength(1);
+    expect(JSON.stringify(rejects).length).toBeLessThan(5_000_000);
+  });
+
   it('treats a large array like a small one', () => {
     const items = [EVENT, 'x', { ...EVENT, id: '2', data: { quote: '\\"],[{' } }, []];
     const padding = { ...EVENT, id: '3', data: { text: 'x'.repeat(200_000) } };

@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { AppError } from '@tidemark/core';
 import type { DecodedEvent } from '../event-record.ts';
+import { FAULTS_PER_REQUEST_MAX } from '../limits.ts';
 import { isBinaryMode, parseBinaryEvent, type HttpHeaders } from './binary-event.ts';
 import { rejected, type EventContext, type EventOutcome, type EventReject } from './event-outcome.ts';
 import { isUtf8Charset, parseMediaType } from './media-type.ts';
@@ -208,9 +209,15 @@ function assertBatchSize(count: number, context: EventContext): void {
 function collect(outcomes: readonly EventOutcome[]): ParsedEvents {
   const events: DecodedEvent[] = [];
   const rejects: EventReject[] = [];
+  let faultsLeft = FAULTS_PER_REQUEST_MAX;
   for (const outcome of outcomes) {
-    if (outcome.ok) events.push(outcome.event);
-    else rejects.push(outcome.reject);
+    if (outcome.ok) {
+      events.push(outcome.event);
+      continue;
+    }
+    const { reject } = outcome;
+    rejects.push(faultsLeft > 0 ? reject : { ...reject, faults: reject.faults.slice(0, 1) });
+    faultsLeft -= reject.faults.length;
   }
   return { received: outcomes.length, events, rejects };
 }
