@@ -108,7 +108,9 @@ export function createEventStore(warehouse: WarehouseExecutor, options: EventSto
 
     async insertRunning(partition) {
       const rows = await select<{ running: string }>(
-        'SELECT count() AS running FROM system.processes WHERE query_id = {id:String}',
+        // In-process the engine numbers queries itself and carries our id as a comment.
+        `SELECT count() AS running FROM system.processes
+         WHERE query_id = {id:String} OR Settings['log_comment'] = {id:String}`,
         { id: insertQueryId(partition) },
       );
       return rows[0]?.running !== '0';

@@ -17,7 +17,7 @@ import {
   WAREHOUSE_MIGRATIONS,
 } from '@tidemark/warehouse';
 import { assembleAggregator } from './assemble.ts';
-import { AGGREGATOR_FIELDS } from './config.ts';
+import type { AGGREGATOR_FIELDS } from './config.ts';
 
 /** The aggregator over Kafka, ClickHouse and Postgres: the only place here that names adapters. */
 export async function composeAggregator(

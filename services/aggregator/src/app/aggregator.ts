@@ -56,7 +56,7 @@ export async function startAggregator(
     topics: [EVENTS_TOPIC],
     onAssigned: drive,
     onRevoked: async (partitions) => {
-      await Promise.all(partitions.map((partition) => running.get(partition)));
+      await Promise.all(partitions.map((partition) => running.get(partition) ?? Promise.resolve()));
     },
     onFatal,
   });

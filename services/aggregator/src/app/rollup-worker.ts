@@ -12,8 +12,11 @@ import { bucketsOf } from '../domain/marks.ts';
 
 /** How long a worker rests when nothing is due. */
 export const ROLLUP_IDLE_MS = 500;
-/** After this a claim may be taken over: longer than a recomputation may run. */
-export const ROLLUP_LEASE_MS = 3 * MINUTE_MS;
+/**
+ * After this a claim may be taken over: how long the buckets of a killed worker wait. A recomputation that takes longer may be done
+ * twice, which the versions of the claims make harmless.
+ */
+export const ROLLUP_LEASE_MS = 30 * SECOND_MS;
 const ROLLUP_TIMEOUT_MS = 2 * MINUTE_MS;
 /** Buckets recomputed in one statement; halved after a failure, doubled again after a success. */
 const ROLLUP_BUCKETS_MAX = 256;

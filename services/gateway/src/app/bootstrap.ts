@@ -47,7 +47,7 @@ async function ensureBootstrapKey({ catalog, clock }: BootstrapOptions, key: str
   if (parsed === null) {
     throw new AppError(
       'invalid-config',
-      'TIDEMARK_BOOTSTRAP_KEY is not an API key (tm_…); `npm run -s tidemark -- keys mint` prints one',
+      'TIDEMARK_BOOTSTRAP_KEY is not an API key (tm_…); `npm run -s mint-key` prints one',
     );
   }
   if ((await catalog.apiKeys.find(parsed.publicId)) !== null) return;

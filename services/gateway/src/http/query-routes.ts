@@ -36,8 +36,7 @@ export function registerQueryRoutes(app: HttpServer, { engine, access }: QueryRo
         body: QueryRequestSchema,
       },
     },
-    async (request, reply) =>
-      reply.send(toWire(await answer(request, reply, () => request.body))),
+    async (request, reply) => reply.send(toWire(await answer(request, reply, () => request.body))),
   );
 
   app.get(
