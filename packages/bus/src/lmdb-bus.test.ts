@@ -110,7 +110,7 @@ describe('lmdb bus', () => {
 async function bundleVictim(directory: string): Promise<string> {
   const outfile = join(directory, 'victim.mjs');
   await build({
-    entryPoints: [fileURLToPath(new URL('./lmdb/victim.test-process.ts', import.meta.url))],
+    entryPoints: [fileURLToPath(new URL('./lmdb/test-victim-process.ts', import.meta.url))],
     outfile,
     bundle: true,
     platform: 'node',

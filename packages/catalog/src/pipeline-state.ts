@@ -103,7 +103,9 @@ export function createPipelineState(executor: Pick<SqlExecutor, 'query'>): Pipel
       return toSafeInteger(row.count);
     },
     async unknownMeasures(fingerprints) {
-      const rows = await executor.query<{ fingerprint: string }>(UNKNOWN_MEASURES, [[...new Set(fingerprints)]]);
+      const rows = await executor.query<{ fingerprint: string }>(UNKNOWN_MEASURES, [
+        [...new Set(fingerprints)],
+      ]);
       return rows.map((row) => row.fingerprint);
     },
     async registerMeasures(fingerprints, nowMs) {

@@ -55,14 +55,12 @@ describe('evaluateExpression', () => {
       sample: fc.oneof(
         { maxDepth: 4 },
         fc.nat(50).map((number): Sample => ({ text: String(number), value: BigInt(number) })),
-        fc
-          .tuple(tie('sample'), fc.constantFrom('+' as const, '-' as const, '*' as const), tie('sample'))
-          .map(
-            ([a, operator, b]): Sample => ({
-              text: `(${a.text} ${operator} ${b.text})`,
-              value: apply[operator](a.value, b.value),
-            }),
-          ),
+        fc.tuple(tie('sample'), fc.constantFrom('+' as const, '-' as const, '*' as const), tie('sample')).map(
+          ([a, operator, b]): Sample => ({
+            text: `(${a.text} ${operator} ${b.text})`,
+            value: apply[operator](a.value, b.value),
+          }),
+        ),
         tie('sample').map(({ text, value }): Sample => ({ text: `-${text}`, value: -value })),
       ),
     }));

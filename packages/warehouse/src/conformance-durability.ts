@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Current } from './conformance.ts';
+import type { Current } from './conformance-current.ts';
 import type { WarehouseExecutor } from './port.ts';
 
 export function describeDurability(current: Current, reopen: () => Promise<WarehouseExecutor>): void {

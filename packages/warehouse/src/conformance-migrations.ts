@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Clock } from '@tidemark/core';
-import type { Current } from './conformance.ts';
+import type { Current } from './conformance-current.ts';
 import { runWarehouseMigrations, type WarehouseMigration } from './migrate.ts';
 
 const NOW_MS = 1_795_300_000_000;

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import type { Current } from './conformance.ts';
+import type { Current } from './conformance-current.ts';
 import type { SqlParameter } from './port.ts';
 
 const ENDLESS = 'SELECT count() AS n FROM numbers(1000000000000) WHERE rand() % 7 = 3';

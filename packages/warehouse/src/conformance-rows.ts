@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import type { Current } from './conformance.ts';
+import type { Current } from './conformance-current.ts';
 
 const TABLE = 'conformance_rows';
 

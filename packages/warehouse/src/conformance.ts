@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe } from '@jest/globals';
+import type { Current } from './conformance-current.ts';
 import { describeDurability } from './conformance-durability.ts';
 import { describeInserts } from './conformance-inserts.ts';
 import { describeMigrations } from './conformance-migrations.ts';
@@ -14,9 +15,6 @@ export interface WarehouseHarness {
   /** Closes and removes everything. */
   close(): Promise<void>;
 }
-
-/** Always the executor that is open now. */
-export type Current = () => WarehouseExecutor;
 
 /** What every executor must do; each adapter runs the same. */
 export function describeWarehouseConformance(

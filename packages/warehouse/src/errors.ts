@@ -143,7 +143,7 @@ export function meaningOf(kind: StatementKind, code: number, message: string): M
 }
 
 /** The engine's exception code, or null when the error did not come from the engine. */
-export function engineCodeOf(error: unknown): number | null {
+function engineCodeOf(error: unknown): number | null {
   if (!(error instanceof ClickHouseError)) return null;
   const code = Number(error.code);
   return Number.isInteger(code) ? code : null;

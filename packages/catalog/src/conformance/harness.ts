@@ -54,7 +54,7 @@ export async function emptyStore(executor: SqlExecutor): Promise<void> {
   await executor.query('CREATE SCHEMA public');
 }
 
-export function organization(text: string): OrganizationId {
+function organization(text: string): OrganizationId {
   const id = parseOrganizationId(text);
   assertThat(id !== null, `${text} is an organization id`);
   return id;
