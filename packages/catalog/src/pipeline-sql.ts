@@ -37,7 +37,8 @@ ON CONFLICT (organization, tier_width_ms, bucket_start_ms) DO UPDATE SET
     THEN EXCLUDED.not_before_ms ELSE d.not_before_ms END`;
 
 /**
- * $1 now, $2 closed through, $3 lease, $4 most buckets. The version is drawn after every row is locked (the count makes it
+ * $1 now, $2 closed through, $3 lease, $4 most buckets, $5 the claimant's measures, sorted: nothing is claimed unless they are the
+ * adopted ones. The version is drawn after every row is locked (the count makes it
  * wait for them): a claim that waited cannot carry a smaller version than the one it follows on the same bucket.
  */
 export const CLAIM_DIRTY = `
@@ -45,6 +46,7 @@ WITH target AS (
   SELECT organization, tier_width_ms FROM pipeline_dirty_buckets
   WHERE lease_until_ms <= $1::bigint AND (not_before_ms IS NULL OR not_before_ms <= $1::bigint)
     AND bucket_start_ms + tier_width_ms <= $2::bigint
+    AND ARRAY (SELECT fingerprint FROM pipeline_measures ORDER BY fingerprint COLLATE "C") = $5::text[]
   ORDER BY tier_width_ms, waiting_since_ms
   LIMIT 1 FOR UPDATE SKIP LOCKED
 ), picked AS (
@@ -104,14 +106,19 @@ ORDER BY bucket_start_ms`;
 
 export const COUNT_DIRTY = 'SELECT count(*) AS count FROM pipeline_dirty_buckets';
 
-/** $1 fingerprints, sorted; $2 now. */
-export const REGISTER_MEASURES = `
-INSERT INTO pipeline_measures (fingerprint, registered_at_ms)
-SELECT fingerprint, $2::bigint FROM unnest($1::text[]) AS f (fingerprint)
+/** $1 the fingerprints of the release that starts, sorted; $2 now. What is confirmed already stays so. */
+export const ADOPT_MEASURES = `
+WITH gone AS (DELETE FROM pipeline_measures WHERE NOT fingerprint = ANY ($1::text[]))
+INSERT INTO pipeline_measures (fingerprint, adopted_at_ms, is_confirmed)
+SELECT fingerprint, $2::bigint, false FROM unnest($1::text[]) AS f (fingerprint)
 ON CONFLICT (fingerprint) DO NOTHING`;
+
+/** $1 fingerprints. */
+export const CONFIRM_MEASURES = `
+UPDATE pipeline_measures SET is_confirmed = true WHERE fingerprint = ANY ($1::text[]) AND NOT is_confirmed`;
 
 /** $1 fingerprints. */
 export const UNKNOWN_MEASURES = `
 SELECT f.fingerprint FROM unnest($1::text[]) AS f (fingerprint)
-WHERE NOT EXISTS (SELECT 1 FROM pipeline_measures AS m WHERE m.fingerprint = f.fingerprint)
+WHERE NOT EXISTS (SELECT 1 FROM pipeline_measures AS m WHERE m.fingerprint = f.fingerprint AND m.is_confirmed)
 ORDER BY f.fingerprint`;

@@ -7,12 +7,13 @@ import {
   type Tier,
 } from '@tidemark/core';
 import {
+  ADOPT_MEASURES,
   CLAIM_DIRTY,
   CLEAR_DIRTY,
+  CONFIRM_MEASURES,
   COUNT_DIRTY,
   MARK_DIRTY,
   RECORD_PROGRESS,
-  REGISTER_MEASURES,
   RELEASE_CLAIM,
   SELECT_DIRTY,
   SELECT_PROGRESS,
@@ -108,9 +109,11 @@ export function createPipelineState(executor: Pick<SqlExecutor, 'query'>): Pipel
       ]);
       return rows.map((row) => row.fingerprint);
     },
-    async registerMeasures(fingerprints, nowMs) {
-      const distinct = [...new Set(fingerprints)].sort();
-      if (distinct.length > 0) await executor.query(REGISTER_MEASURES, [distinct, nowMs]);
+    async adoptMeasures(fingerprints, nowMs) {
+      await executor.query(ADOPT_MEASURES, [sortedSet(fingerprints), nowMs]);
+    },
+    async confirmMeasures(fingerprints) {
+      await executor.query(CONFIRM_MEASURES, [sortedSet(fingerprints)]);
     },
   };
 }
@@ -139,10 +142,16 @@ function keysOf(claim: Claim): ClaimKeys | null {
   };
 }
 
-function toClaimParameters(options: ClaimOptions): readonly number[] {
+/** As `COLLATE "C"` sorts what is plain ASCII. */
+function sortedSet(fingerprints: readonly string[]): readonly string[] {
+  return [...new Set(fingerprints)].sort();
+}
+
+function toClaimParameters(options: ClaimOptions): readonly unknown[] {
   assertThat(options.maxBuckets > 0, 'a claim asks for at least one bucket');
   assertThat(options.leaseMs > 0, 'a lease lasts at least a millisecond');
-  return [options.nowMs, options.closedThroughMs, options.leaseMs, options.maxBuckets];
+  const { nowMs, closedThroughMs, leaseMs, maxBuckets, measures } = options;
+  return [nowMs, closedThroughMs, leaseMs, maxBuckets, sortedSet(measures)];
 }
 
 function toClaim(rows: readonly ClaimedRow[]): Claim | null {

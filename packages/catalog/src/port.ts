@@ -83,6 +83,8 @@ export interface ClaimOptions {
   /** Another worker may take the buckets again after this. */
   readonly leaseMs: number;
   readonly maxBuckets: number;
+  /** Fingerprints of the measures the claimant makes rollups of; unless they are the adopted ones it gets nothing. */
+  readonly measures: readonly string[];
 }
 
 /**
@@ -115,12 +117,14 @@ export interface PipelineState {
   ): Promise<readonly number[]>;
   countDirty(): Promise<number>;
   /**
-   * Those of the measures that are not registered: buckets closed so far may lack their rollups, so they are answered from raw.
-   * A measure once registered stays so.
+   * Makes these the measures that rollups are made of; those that were not adopted before are unconfirmed. From here on claims by
+   * a release with other measures get nothing, so no bucket becomes clean without them.
    */
-  unknownMeasures(fingerprints: readonly string[]): Promise<readonly string[]>;
+  adoptMeasures(fingerprints: readonly string[], nowMs: number): Promise<void>;
   /** Call after every bucket that may lack the measures' rollups is durably marked. Idempotent. */
-  registerMeasures(fingerprints: readonly string[], nowMs: number): Promise<void>;
+  confirmMeasures(fingerprints: readonly string[]): Promise<void>;
+  /** Those that are not adopted or not confirmed: clean buckets may lack their rollups, so they are answered from raw. */
+  unknownMeasures(fingerprints: readonly string[]): Promise<readonly string[]>;
 }
 
 export interface Catalog {

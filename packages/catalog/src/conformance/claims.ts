@@ -50,6 +50,16 @@ export function describeClaims(replicas: () => Replicas): void {
   });
 
   describe('claims', () => {
+    it('give nothing to a release whose measures are not the adopted ones', async () => {
+      const { pipeline } = replicas().first;
+      await pipeline.markDirty(minutes(ACME, 1), NOW_MS);
+      await pipeline.adoptMeasures(['b', 'a'], NOW_MS);
+      expect(await pipeline.claimDirty(claimOptions())).toBeNull();
+      expect(await pipeline.claimDirty(claimOptions({ measures: ['a'] }))).toBeNull();
+      expect(await pipeline.claimDirty(claimOptions({ measures: ['a', 'b', 'c'] }))).toBeNull();
+      expect(await pipeline.claimDirty(claimOptions({ measures: ['a', 'b'] }))).not.toBeNull();
+    });
+
     it('take the finest tier, one organization, oldest buckets first, and no more than asked', async () => {
       const { pipeline } = replicas().first;
       await pipeline.markDirty([bucket(ACME, '1d', 0), bucket(ACME, '15m', 0)], NOW_MS - DAY_MS);

@@ -78,7 +78,14 @@ export function minutes(owner: OrganizationId, count: number): readonly DirtyBuc
 }
 
 export function claimOptions(overrides: Partial<ClaimOptions> = {}): ClaimOptions {
-  return { closedThroughMs: NOW_MS, nowMs: NOW_MS, leaseMs: LEASE_MS, maxBuckets: 100, ...overrides };
+  return {
+    closedThroughMs: NOW_MS,
+    nowMs: NOW_MS,
+    leaseMs: LEASE_MS,
+    maxBuckets: 100,
+    measures: [],
+    ...overrides,
+  };
 }
 
 export function startsOf(claim: Claim | null): readonly number[] {

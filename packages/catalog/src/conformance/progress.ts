@@ -51,16 +51,30 @@ export function describeProgress(replicas: () => Replicas): void {
   });
 
   describe('measures', () => {
-    it('are unknown until they are registered, and known ever after', async () => {
+    it('are unknown until they are adopted and confirmed', async () => {
       const { first, second } = replicas();
       expect(await first.pipeline.unknownMeasures(['b', 'a', 'a'])).toEqual(['a', 'b']);
       await Promise.all([
-        first.pipeline.registerMeasures(['b', 'a', 'a'], NOW_MS),
-        second.pipeline.registerMeasures(['a', 'b'], NOW_MS),
-        first.pipeline.registerMeasures([], NOW_MS),
+        first.pipeline.adoptMeasures(['b', 'a', 'a'], NOW_MS),
+        second.pipeline.adoptMeasures(['a', 'b'], NOW_MS),
       ]);
-      expect(await second.pipeline.unknownMeasures(['c', 'a'])).toEqual(['c']);
+      expect(await second.pipeline.unknownMeasures(['a', 'b'])).toEqual(['a', 'b']);
+      await first.pipeline.confirmMeasures(['a', 'b', 'never adopted']);
+      expect(await second.pipeline.unknownMeasures(['c', 'a', 'never adopted'])).toEqual([
+        'c',
+        'never adopted',
+      ]);
       expect(await first.pipeline.unknownMeasures([])).toEqual([]);
+    });
+
+    it('stay confirmed while they are adopted again, and start anew after they were not', async () => {
+      const { pipeline } = replicas().first;
+      await pipeline.adoptMeasures(['a', 'b'], NOW_MS);
+      await pipeline.confirmMeasures(['a', 'b']);
+      await pipeline.adoptMeasures(['b', 'c'], NOW_MS);
+      expect(await pipeline.unknownMeasures(['a', 'b', 'c'])).toEqual(['a', 'c']);
+      await pipeline.adoptMeasures(['a', 'b'], NOW_MS);
+      expect(await pipeline.unknownMeasures(['a', 'b', 'c'])).toEqual(['a', 'c']);
     });
   });
 }

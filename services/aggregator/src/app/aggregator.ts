@@ -6,7 +6,7 @@ import type { RollupStore } from '@tidemark/warehouse';
 import { drivePartition } from './partition-driver.ts';
 import type { DriverDependencies, DriverOptions } from './partition-driver.ts';
 import { createProgressRecorder } from './progress-recorder.ts';
-import { markForNewMeasures, runRollupWorker } from './rollup-worker.ts';
+import { runRollupWorker } from './rollup-worker.ts';
 import type { RollupWorkerDependencies } from './rollup-worker.ts';
 
 export const AGGREGATOR_GROUP = 'tidemark.aggregator';
@@ -64,10 +64,9 @@ export async function startAggregator(
     ...dependencies,
     onFailed: dependencies.onRollupFailed,
   };
-  const worker = (async () => {
-    await markForNewMeasures(workerDependencies);
-    await runRollupWorker(workerDependencies, options, stopping.signal);
-  })().catch((error: unknown) => onFatal(error instanceof Error ? error : new Error(String(error))));
+  const worker = runRollupWorker(workerDependencies, options, stopping.signal).catch((error: unknown) =>
+    onFatal(error instanceof Error ? error : new Error(String(error))),
+  );
 
   let closing: Promise<void> | undefined;
   return {

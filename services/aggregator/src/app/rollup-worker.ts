@@ -41,22 +41,24 @@ export interface RollupWorkerOptions {
 
 /**
  * Marks every bucket dirty when a measure is declared that rollups were never made of. A question about it is answered from raw
- * until the measure is registered (which is after every mark is durable), and bucket by bucket from rollups as they are made.
+ * until the measure is confirmed (which is after every mark is durable), and bucket by bucket from rollups as they are made.
  */
-export async function markForNewMeasures({
+async function markForNewMeasures({
   pipeline,
   events,
   measures,
   clock,
   log,
 }: RollupWorkerDependencies): Promise<void> {
-  const unknown = await pipeline.unknownMeasures(measures.map((measure) => measure.fingerprint));
+  const fingerprints = fingerprintsOf(measures);
+  await pipeline.adoptMeasures(fingerprints, clock.nowMs());
+  const unknown = await pipeline.unknownMeasures(fingerprints);
   if (unknown.length === 0) return;
   const minutes = await events.allMinutes();
   for (let start = 0; start < minutes.length; start += REMARK_MINUTES) {
     await pipeline.markDirty(bucketsOf(minutes.slice(start, start + REMARK_MINUTES)), clock.nowMs());
   }
-  await pipeline.registerMeasures(unknown, clock.nowMs());
+  await pipeline.confirmMeasures(unknown);
   log.info(
     { measures: unknown.length, minutes: minutes.length },
     'new measures: rollups will be made for what is stored',
@@ -71,8 +73,11 @@ export async function runRollupWorker(
 ): Promise<void> {
   const { clock, log } = dependencies;
   let bucketsMax = ROLLUP_BUCKETS_MAX;
+  let isAdopted = false;
   while (!stop.aborted) {
     try {
+      if (!isAdopted) await markForNewMeasures(dependencies);
+      isAdopted = true;
       const claim = await claimDue(dependencies, options, bucketsMax);
       if (claim === null) {
         await clock.sleep(ROLLUP_IDLE_MS, stop);
@@ -94,7 +99,7 @@ export async function runRollupWorker(
 }
 
 async function claimDue(
-  { pipeline, clock }: RollupWorkerDependencies,
+  { pipeline, clock, measures }: RollupWorkerDependencies,
   { allowedLatenessMs }: RollupWorkerOptions,
   maxBuckets: number,
 ): Promise<Claim | null> {
@@ -104,7 +109,13 @@ async function claimDue(
     allowedLatenessMs,
   );
   if (closedThroughMs === null) return null;
-  return pipeline.claimDirty({ closedThroughMs, nowMs: clock.nowMs(), leaseMs: ROLLUP_LEASE_MS, maxBuckets });
+  return pipeline.claimDirty({
+    closedThroughMs,
+    nowMs: clock.nowMs(),
+    leaseMs: ROLLUP_LEASE_MS,
+    maxBuckets,
+    measures: fingerprintsOf(measures),
+  });
 }
 
 async function recompute(
@@ -129,4 +140,8 @@ async function recompute(
   }
   await pipeline.clearDirty(claim);
   onRecomputed(claim, clock.nowMs() - startedAtMs);
+}
+
+function fingerprintsOf(measures: readonly Measure[]): readonly string[] {
+  return measures.map((measure) => measure.fingerprint);
 }
