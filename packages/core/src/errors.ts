@@ -14,7 +14,6 @@ export const ERROR_CODES = {
   forbidden: { title: 'The credential does not permit this', status: 403, retryable: false },
   'not-found': { title: 'There is no such thing here', status: 404, retryable: false },
   'method-not-allowed': { title: 'The resource does not answer this method', status: 405, retryable: false },
-  'not-acceptable': { title: 'No representation the client accepts', status: 406, retryable: false },
   conflict: { title: 'The state of the resource does not permit this', status: 409, retryable: false },
   'body-too-large': { title: 'The body exceeds the limit', status: 413, retryable: false },
   'batch-too-large': { title: 'The batch holds too many events', status: 413, retryable: false },
@@ -47,7 +46,6 @@ export const ERROR_CODES = {
     status: 400,
     retryable: false,
   },
-  'event-not-durable': { title: 'The event could not be made durable', status: 503, retryable: true },
   'record-unreadable': { title: 'The record on the bus is not an event', status: 400, retryable: false },
   'event-not-storable': { title: 'The warehouse refuses this event', status: 400, retryable: false },
 

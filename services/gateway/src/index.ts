@@ -1,4 +1,4 @@
 export { DEFAULT_ORGANIZATION, ensureDefaultOrganization } from './app/bootstrap.ts';
-export { READER_FIELDS } from './config.ts';
+export { GATEWAY_FIELDS, READER_FIELDS } from './config.ts';
 export { registerGatewayRoutes } from './routes.ts';
 export type { GatewayRoutesOptions } from './routes.ts';
