@@ -278,9 +278,10 @@ class PartitionDriver {
   }
 
   private async mark(minutes: readonly TouchedMinute[]): Promise<Outcome> {
-    const needed = this.marks.needed(bucketsOf(minutes));
+    const nowMs = this.on.clock.nowMs();
+    const needed = this.marks.needed(bucketsOf(minutes), nowMs);
     if (needed.length > 0) {
-      await this.on.pipeline.markDirty(needed, this.on.clock.nowMs());
+      await this.on.pipeline.markDirty(needed, nowMs);
       this.marks.remember(needed);
     }
     return { kind: 'marked' };

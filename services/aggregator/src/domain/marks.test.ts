@@ -19,14 +19,22 @@ describe('marks', () => {
   it('are written once while the bucket cannot close, and again for every late event after', () => {
     const memory = new MarkMemory();
     const buckets = bucketsOf([minute(NOON_MS)]);
-    expect(memory.needed(buckets)).toHaveLength(3);
+    expect(memory.needed(buckets, NOON_MS)).toHaveLength(3);
     memory.remember(buckets);
-    expect(memory.needed(buckets)).toHaveLength(0);
+    expect(memory.needed(buckets, NOON_MS)).toHaveLength(0);
     memory.progressed(NOON_MS + MINUTE_MS - 1);
-    expect(memory.needed(buckets)).toHaveLength(0);
+    expect(memory.needed(buckets, NOON_MS)).toHaveLength(0);
     memory.progressed(NOON_MS + MINUTE_MS);
-    expect(memory.needed(buckets).map((bucket) => bucket.tier)).toEqual(['1m']);
-    memory.remember(memory.needed(buckets));
-    expect(memory.needed(buckets).map((bucket) => bucket.tier)).toEqual(['1m']);
+    expect(memory.needed(buckets, NOON_MS).map((bucket) => bucket.tier)).toEqual(['1m']);
+    memory.remember(memory.needed(buckets, NOON_MS));
+    expect(memory.needed(buckets, NOON_MS).map((bucket) => bucket.tier)).toEqual(['1m']);
+  });
+
+  it('are written again when the clock has passed the end of the bucket, whatever this owner has said', () => {
+    const memory = new MarkMemory();
+    const buckets = bucketsOf([minute(NOON_MS)]);
+    memory.remember(buckets);
+    expect(memory.needed(buckets, NOON_MS + MINUTE_MS - 1)).toHaveLength(0);
+    expect(memory.needed(buckets, NOON_MS + MINUTE_MS).map((bucket) => bucket.tier)).toEqual(['1m']);
   });
 });

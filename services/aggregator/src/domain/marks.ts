@@ -19,19 +19,22 @@ export function bucketsOf(minutes: readonly TouchedMinute[]): readonly DirtyBuck
 }
 
 /**
- * Which marks one partition need not write again. A bucket that this partition has marked cannot be claimed, so its mark cannot
- * be cleared, before it closes; and it does not close before this partition says that it has stored what had arrived by the
- * bucket's end. So until the partition has said so, a second mark changes nothing.
+ * Which marks one partition need not write again. A marked bucket cannot be claimed, so its mark cannot be cleared, before it
+ * closes; and it does not close before this partition is said to have stored what had arrived by the bucket's end. Who says so is
+ * this spell (`progressed`), or an earlier owner of the partition, who cannot have said more than its clock showed. So while
+ * the bucket's end lies ahead of both, a second mark changes nothing. (Clocks that differ by more than the allowed lateness break
+ * that; they break `completeThrough` first.)
  */
 export class MarkMemory {
   private readonly marked = new Map<string, number>();
   private saidThroughMs = Number.NEGATIVE_INFINITY;
 
   /** Those of the buckets whose mark must be written now. */
-  needed(buckets: readonly DirtyBucket[]): readonly DirtyBucket[] {
+  needed(buckets: readonly DirtyBucket[], nowMs: number): readonly DirtyBucket[] {
+    const closableThroughMs = Math.max(nowMs, this.saidThroughMs);
     return buckets.filter((bucket) => {
       const endMs = this.marked.get(keyOf(bucket));
-      return endMs === undefined || endMs <= this.saidThroughMs;
+      return endMs === undefined || endMs <= closableThroughMs;
     });
   }
 
