@@ -109,6 +109,8 @@ export const CLICKHOUSE_CODES: ReadonlyMap<number, CodeMeaning> = new Map<number
   // The server or its network broke on the way
   [74, unavailable('CANNOT_READ_FROM_FILE_DESCRIPTOR', 'insert-in-doubt')],
   [75, unavailable('CANNOT_WRITE_TO_FILE_DESCRIPTOR', 'insert-in-doubt')],
+  // Too many open files, for one
+  [76, unavailable('CANNOT_OPEN_FILE', 'insert-in-doubt')],
   [173, unavailable('CANNOT_ALLOCATE_MEMORY', 'insert-in-doubt')],
   [210, unavailable('NETWORK_ERROR', 'insert-in-doubt')],
   [236, unavailable('ABORTED', 'insert-in-doubt')],

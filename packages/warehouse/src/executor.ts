@@ -41,8 +41,12 @@ const INSERT_SETTINGS: ClickHouseSettings = {
   input_format_skip_unknown_fields: 0,
   // RFC 3339 with `Z` and any number of decimals
   date_time_input_format: 'best_effort',
-  // A null for a column that takes none is a fault, not an empty value
-  input_format_null_as_default: 0,
+  // An array's type takes no null beside arrays: `[[1], null]` in JSON becomes `[[1], []]` instead of unacceptable
+  input_format_null_as_default: 1,
+  // Text in JSON stays the text it was: guessed as a date it came back in another form, and whether it was guessed hung on
+  // the other rows of the batch
+  input_format_try_infer_dates: 0,
+  input_format_try_infer_datetimes: 0,
   max_insert_block_size: String(BLOCK_ROWS),
   min_insert_block_size_rows: String(BLOCK_ROWS),
   min_insert_block_size_bytes: '0',

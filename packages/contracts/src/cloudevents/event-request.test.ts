@@ -195,6 +195,15 @@ describe('parseEventRequest', () => {
     );
   });
 
+  it.each([
+    ['{"a":NaN}', 'unexpected character "N"'],
+    ['{"a":1,}', 'unexpected character at position 7'],
+    ['{"a":', 'it ends too early'],
+  ])('says why %s is no JSON', (text, reason) => {
+    const headers = { 'content-type': 'application/json' };
+    expect(() => parseEventRequest({ headers, body: Buffer.from(text) }, CONTEXT)).toThrow(reason);
+  });
+
   it('keeps the answer to a batch of nothing but faults small', () => {
     const { rejects } = parseJsonArray(
       Array.from({ length: 10_000 }, () => ({ data: { a: '\0', b: '\0' } })),

@@ -115,10 +115,13 @@ function parseJson(text: Buffer): unknown {
   }
 }
 
-/** V8 quotes up to ten characters around the fault; only the position is kept, a body may hold secrets. */
+/** V8 quotes up to ten characters around the fault; only the first or the position is kept, a body may hold secrets. */
 function describeSyntaxError(error: unknown): string {
-  const position = error instanceof Error ? /position \d+/.exec(error.message)?.[0] : undefined;
-  return position === undefined ? 'it ends too early' : `unexpected character at ${position}`;
+  const message = error instanceof Error ? error.message : '';
+  const position = /position \d+/.exec(message)?.[0];
+  if (position !== undefined) return `unexpected character at ${position}`;
+  const token = /^Unexpected token '(.)'/u.exec(message)?.[1];
+  return token === undefined ? 'it ends too early' : `unexpected character ${JSON.stringify(token)}`;
 }
 
 function sentBytesMax(context: EventContext): number {

@@ -3,6 +3,10 @@
  *
  * Partitions of raw are days of ARRIVAL, taken from the bus record: an insert touches one partition whatever the events'
  * times are, so it is one part and atomic, and retention counts from arrival.
+ *
+ * Every path and type of `data` that has a column of its own costs files: with the engine's defaults (1,024 and 32), a merge
+ * of 6,000 events of free form opened more than 20,000 of them and failed. What is beyond 64 and 2 shares a column; it is read
+ * more slowly and just as exactly.
  */
 const EVENTS = `
 CREATE TABLE IF NOT EXISTS events (
@@ -12,7 +16,7 @@ CREATE TABLE IF NOT EXISTS events (
   id String CODEC(ZSTD(1)),
   source LowCardinality(String),
   subject String CODEC(ZSTD(1)),
-  data JSON,
+  data JSON(max_dynamic_paths = 64, max_dynamic_types = 2),
   extensions Map(LowCardinality(String), String),
   received_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
   identity UInt64 CODEC(NONE),
