@@ -21,6 +21,9 @@ export interface Measure {
   readonly quantileSketch: boolean;
 }
 
+/** What stored sketches hold. A new form makes new measures: states of the old one are never merged with it. */
+const QUANTILE_STATE_FORM = 'times-1e12';
+
 interface MeasureDraft {
   readonly eventTypes: readonly string[];
   readonly filters: readonly FieldCondition[];
@@ -57,7 +60,8 @@ export function compileMeasures(
   }
   const measures = new Map<string, Measure>();
   for (const [key, draft] of drafts) {
-    measures.set(key, { ...draft, fingerprint: fnv1a64(JSON.stringify([key, draft.quantileSketch])) });
+    const form = draft.quantileSketch ? QUANTILE_STATE_FORM : false;
+    measures.set(key, { ...draft, fingerprint: fnv1a64(JSON.stringify([key, form])) });
   }
   const byMetric = new Map<string, Measure>();
   for (const [metricKey, key] of draftKeyOf) {

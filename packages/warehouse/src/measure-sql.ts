@@ -16,6 +16,11 @@ export const VALUE_MAGNITUDE_LIMIT = 1e15;
 /** Guaranteed bound on |estimate - true| / |true| of every quantile. */
 export const QUANTILE_RELATIVE_ERROR = 0.01;
 /**
+ * Sketches hold values times this, so that none lies between 0 and 1: there the engine's sketch takes the next bin and is up to
+ * 3.04 % off (measured on 26.7: it cuts the negative logarithm towards zero). Another factor is another `QUANTILE_STATE_FORM`.
+ */
+const SKETCH_SCALE = '1e12';
+/**
  * HyperLogLog with 2^16 cells: exact for up to `UNIQUE_EXACT_MAX` values, then a standard error of 1.04 / sqrt(2^16); at most 48 KiB
  * a state. Measured here at 3,000 to 1,000,000 values: 0.05 to 0.4 % off (2^14 cells: up to 1.2 %).
  */
@@ -50,10 +55,14 @@ export function textOf(field: FieldReference): string {
   return `ifNull(CAST(${jsonPath(field)}, 'Nullable(String)'), '')`;
 }
 
-/** The field as Nullable(Decimal(38, 12)), exact as the producer wrote it up to 12 decimals; null unless it is a number. */
+/**
+ * The field as Nullable(Decimal(38, 12)), exact as the producer wrote it up to 12 decimals; null unless it is a number. What is one
+ * the reader of floats decides: that of decimals takes `-` and `.` for 0, and `1.2.3` for 1.23.
+ */
 export function numberOf(field: FieldReference): string {
-  const decimal = `toDecimal128OrNull(${textOf(field)}, 12)`;
-  return `if(abs(${decimal}) < ${VALUE_MAGNITUDE_LIMIT}, ${decimal}, NULL)`;
+  const text = textOf(field);
+  const decimal = `toDecimal128OrNull(${text}, 12)`;
+  return `if(isNotNull(toFloat64OrNull(${text})) AND abs(${decimal}) < ${VALUE_MAGNITUDE_LIMIT}, ${decimal}, NULL)`;
 }
 
 function jsonPath(field: FieldReference): string {
@@ -148,7 +157,7 @@ export function rawStateColumns(measure: Measure): string {
     `argMaxIf(${decimal}, (time, id), ${present}) AS value_last`,
     `maxIf(time, ${present}) AS last_time`,
     `argMaxIf(id, (time, id), ${present}) AS last_id`,
-    `quantilesDDStateIf(${QUANTILE_RELATIVE_ERROR}, 0.5)(toFloat64(ifNull(${decimal}, toDecimal128(0, 12))), ${sketched}) AS quantile_state`,
+    `quantilesDDStateIf(${QUANTILE_RELATIVE_ERROR}, 0.5)(toFloat64(ifNull(${decimal}, toDecimal128(0, 12))) * ${SKETCH_SCALE}, ${sketched}) AS quantile_state`,
     `uniqCombined64StateIf(${UNIQUE_PRECISION})(${text}, ${text} != '') AS unique_state`,
   ].join(',\n    ');
 }
@@ -173,7 +182,8 @@ export const MERGED_COLUMNS = {
 /** An array of quantiles in the order of the levels (NaN or null when there was no value). */
 export function mergedQuantiles(levels: readonly number[]): string {
   for (const level of levels) assertThat(level > 0 && level < 1, `quantile level ${level}`);
-  return `quantilesDDMerge(${[QUANTILE_RELATIVE_ERROR, ...levels].join(', ')})(quantile_state)`;
+  const scaled = `quantilesDDMerge(${[QUANTILE_RELATIVE_ERROR, ...levels].join(', ')})(quantile_state)`;
+  return `arrayMap(scaled -> scaled / ${SKETCH_SCALE}, ${scaled})`;
 }
 
 /** Milliseconds since the epoch of a raw row's event time, and of a rollup row's bucket. */

@@ -19,7 +19,7 @@ import type { Statement, WarehouseExecutor } from './port.ts';
 export interface RecomputeOptions {
   readonly organization: OrganizationId;
   readonly tier: Tier;
-  /** Starts of buckets of the tier, ms since the epoch. */
+  /** Starts of buckets of the tier, ms since the epoch: multiples of its width. */
   readonly bucketStartsMs: readonly number[];
   readonly measures: readonly Measure[];
   /** Drawn before raw is read; greater than that of every recomputation that saw less. */
@@ -27,9 +27,13 @@ export interface RecomputeOptions {
   readonly timeoutMs: number;
 }
 
+/** An engine reads at most 256 KiB of one statement, and a measure takes about 1.5 KiB of it. */
+export const MEASURES_PER_STATEMENT_MAX = 64;
+
 export interface RollupStore {
   /**
-   * Recomputes the buckets from raw in one INSERT SELECT. Idempotent. Returns how many measures had events.
+   * Recomputes the buckets from raw, `MEASURES_PER_STATEMENT_MAX` measures in one INSERT SELECT. Idempotent; what was written before
+   * a failure is right and stays. Returns how many measures had events.
    * @throws warehouse-unavailable, query-timeout
    */
   recompute(options: RecomputeOptions): Promise<number>;
@@ -45,8 +49,10 @@ export function createRollupStore(warehouse: WarehouseExecutor): RollupStore {
       const measures = options.measures.filter((measure) =>
         measure.eventTypes.some((type) => types.has(type)),
       );
-      if (measures.length === 0) return 0;
-      await warehouse.command(recomputeStatement({ ...options, measures }));
+      for (let start = 0; start < measures.length; start += MEASURES_PER_STATEMENT_MAX) {
+        const some = measures.slice(start, start + MEASURES_PER_STATEMENT_MAX);
+        await warehouse.command(recomputeStatement({ ...options, measures: some }));
+      }
       return measures.length;
     },
   };
@@ -57,6 +63,7 @@ function bucketRanges(tier: Tier, startsMs: readonly number[]): [number, number]
   const width = TIER_WIDTH_MS[tier];
   const ranges: [number, number][] = [];
   for (const start of startsMs.toSorted((a, b) => a - b)) {
+    assertThat(start % width === 0, `${start} is the start of a bucket of ${tier}`);
     const last = ranges.at(-1);
     if (last !== undefined && last[1] >= start) last[1] = start + width;
     else ranges.push([start, start + width]);
@@ -97,6 +104,7 @@ export function recomputeStatement(options: RecomputeOptions): Statement {
   const width = TIER_WIDTH_MS[options.tier];
   const version = parameters.bind('UInt64', options.version);
   const organization = parameters.bind('String', options.organization);
+  const isInBucket = bucketPredicate(options, parameters);
   const selects = options.measures.map((measure) => {
     const dimensions = measure.dimensions.filter((dimension) => dimension.rolledUp);
     const values = dimensions.map((dimension) => textOf(dimension.field)).join(', ');
@@ -115,7 +123,7 @@ export function recomputeStatement(options: RecomputeOptions): Statement {
       ${rawValueColumn(measure)}
     FROM events
     WHERE ${rawPredicate(measure, options.organization, parameters)}
-      AND ${bucketPredicate(options, parameters)}
+      AND ${isInBucket}
   )
   GROUP BY bucket_s, dimensions`;
   });

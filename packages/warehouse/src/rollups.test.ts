@@ -1,0 +1,27 @@
+import { describe, expect, it } from '@jest/globals';
+import { measureOf, NOON_MS, organizationId } from './conformance-stores-rows.ts';
+import { recomputeStatement } from './rollups.ts';
+
+const OPTIONS = { organization: organizationId('acme'), version: 42n, timeoutMs: 1_000 };
+const SUM = measureOf({
+  aggregation: 'sum',
+  value: 'data.cost.amount',
+  filters: [{ field: 'data.status', op: 'in', value: ['paid', "it's"] }],
+  dimensions: { plan: 'data.plan', subject: 'subject' },
+});
+
+describe('the statement that makes rollups', () => {
+  it('reads one range when the buckets are neighbours', () => {
+    const bucketStartsMs = [NOON_MS + 60_000, NOON_MS];
+    expect(recomputeStatement({ ...OPTIONS, tier: '1m', bucketStartsMs, measures: [SUM] })).toMatchSnapshot();
+  });
+
+  it('lists the buckets when there are gaps, once for all measures', () => {
+    const measures = [
+      measureOf({ aggregation: 'unique', value: 'subject' }),
+      measureOf({ aggregation: 'quantile', value: 'data.ms' }),
+    ];
+    const bucketStartsMs = [NOON_MS, NOON_MS + 45 * 60_000];
+    expect(recomputeStatement({ ...OPTIONS, tier: '15m', bucketStartsMs, measures })).toMatchSnapshot();
+  });
+});
