@@ -1,0 +1,134 @@
+/** The product as its users have it, from `dist`, on free ports of loopback and with data of its own. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { mintApiKey } from '@tidemark/runtime';
+import {
+  createServerProgram,
+  createShutdown,
+  findBundle,
+  findFreePort,
+  startBackends,
+  startServices,
+} from '@tidemark/testkit/cluster';
+import type { Server, Shutdown } from '@tidemark/testkit/cluster';
+import type { Profile } from './profile.ts';
+import type { HttpTarget, InsertTarget } from './workers/protocol.ts';
+
+const READY_DEADLINE_MS = 60_000;
+const UNLIMITED = '1000000';
+
+/** The limits of one key are for fairness among many; here one key is everybody. */
+const INGEST_LIMITS = {
+  TIDEMARK_INGEST_REQUESTS_PER_KEY_MAX: UNLIMITED,
+  TIDEMARK_INGEST_EVENTS_PER_KEY_MAX: '1000000000',
+} as const;
+const READER_LIMITS = { TIDEMARK_GATEWAY_REQUESTS_MAX: UNLIMITED } as const;
+
+export interface System {
+  readonly profile: Profile;
+  readonly events: HttpTarget;
+  readonly query: HttpTarget;
+  readonly status: HttpTarget;
+  /** Where a bare client may insert: the same engine, other tables. */
+  readonly bareInserts: InsertTarget;
+  /** Where the product's rows are. Embedded: only after `stop`, for the engine has one process per folder. */
+  readonly storedRows: InsertTarget;
+  /** The processes of the product, by name. */
+  readonly servers: Readonly<Record<string, Server>>;
+  /** Ends the product; its rows stay until `remove`. Idempotent. */
+  stop(): Promise<void>;
+  /** Ends everything and deletes all data. Idempotent. */
+  remove(): Promise<void>;
+}
+
+export async function startSystem(profile: Profile, log: (line: string) => void): Promise<System> {
+  const dir = await mkdtemp(path.join(os.tmpdir(), 'tidemark-bench-'));
+  const shutdown = createShutdown();
+  shutdown.add(() => rm(dir, { recursive: true, force: true }));
+  try {
+    const adminKey = mintApiKey(randomBytes).key;
+    const options = { dir, adminKey, shutdown, log };
+    return profile === 'embedded' ? await startEmbedded(options) : await startDistributed(options);
+  } catch (error) {
+    await shutdown.run();
+    throw error;
+  }
+}
+
+interface StartOptions {
+  readonly dir: string;
+  readonly adminKey: string;
+  readonly shutdown: Shutdown;
+  readonly log: (line: string) => void;
+}
+
+async function startEmbedded({ dir, adminKey, shutdown }: StartOptions): Promise<System> {
+  const port = await findFreePort();
+  const url = `http://127.0.0.1:${port}`;
+  const dataDir = path.join(dir, 'data');
+  const server = createServerProgram({
+    name: 'standalone',
+    address: url,
+    command: {
+      program: process.execPath,
+      // As `npm start` does.
+      arguments: ['--max-semi-space-size=64', '--enable-source-maps', findBundle('standalone')],
+      environment: {
+        TIDEMARK_PORT: String(port),
+        TIDEMARK_DATA_DIR: dataDir,
+        TIDEMARK_BOOTSTRAP_KEY: adminKey,
+        ...INGEST_LIMITS,
+        ...READER_LIMITS,
+      },
+      logFile: path.join(dir, 'standalone.log'),
+    },
+    isReady: async () => (await fetch(`${url}/readyz`)).ok,
+    readyDeadlineMs: READY_DEADLINE_MS,
+  });
+  shutdown.add(() => server.stop());
+  await server.start();
+  return {
+    profile: 'embedded',
+    ...targets(url, url, adminKey),
+    bareInserts: { kind: 'chdb', path: path.join(dir, 'bare') },
+    storedRows: { kind: 'chdb', path: path.join(dataDir, 'warehouse') },
+    servers: { standalone: server },
+    stop: () => server.stop(),
+    remove: () => shutdown.run(),
+  };
+}
+
+async function startDistributed({ dir, adminKey, shutdown, log }: StartOptions): Promise<System> {
+  await mkdir(dir, { recursive: true });
+  const backends = await startBackends({ dir, shutdown, log });
+  const services = await startServices(backends, {
+    dir,
+    bootstrapKey: adminKey,
+    environment: { ingest: INGEST_LIMITS, gateway: READER_LIMITS },
+    shutdown,
+    log,
+  });
+  const { clickhouseUrl: url } = backends;
+  return {
+    profile: 'distributed',
+    ...targets(services.ingestUrl, services.gatewayUrl, adminKey),
+    bareInserts: { kind: 'clickhouse', url, database: 'bench_bare' },
+    storedRows: { kind: 'clickhouse', url, database: 'default' },
+    servers: { ...services.servers, clickhouse: backends.servers.clickhouse, kafka: backends.servers.kafka },
+    stop: async () => {
+      await Promise.all(Object.values(services.servers).map((server) => server.stop()));
+    },
+    remove: () => shutdown.run(),
+  };
+}
+
+function targets(ingestUrl: string, gatewayUrl: string, adminKey: string) {
+  const headers = { authorization: `Bearer ${adminKey}`, 'content-type': 'application/json' };
+  return {
+    events: { url: `${ingestUrl}/api/v1/events`, headers },
+    query: { url: `${gatewayUrl}/api/v1/query`, headers },
+    status: { url: `${gatewayUrl}/api/v1/status`, headers },
+  };
+}

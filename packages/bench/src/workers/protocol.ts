@@ -1,0 +1,92 @@
+/** What the main process and its workers say to each other: one JSON value a line. */
+import type { EventTimes } from '../sample-events.ts';
+
+export interface HttpTarget {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export type LoadBody =
+  | { readonly kind: 'fixed'; readonly text: string }
+  | {
+      readonly kind: 'events';
+      /** 1 sends the event itself, more an array. */
+      readonly eventsPerRequest: number;
+      /** Becomes the `source`: with it, ids are unique over the whole run. */
+      readonly source: string;
+      readonly seed: number;
+      readonly times: EventTimes;
+    };
+
+/** Requests one after the other on each connection, each sent when the one before is answered. */
+export interface LoadRequest {
+  readonly target: HttpTarget;
+  readonly connections: number;
+  readonly body: LoadBody;
+  readonly until: { readonly elapsedMs: number } | { readonly requests: number };
+}
+
+export interface LoadAnswer {
+  readonly requests: number;
+  /** From the first byte sent to the last answer. */
+  readonly elapsedMs: number;
+  readonly startedAtMs: number;
+  readonly latencyMs: { readonly p50: number; readonly p95: number };
+}
+
+export type InsertTarget =
+  | { readonly kind: 'chdb'; readonly path: string }
+  | { readonly kind: 'clickhouse'; readonly url: string; readonly database: string };
+
+export interface InsertRequest {
+  readonly target: InsertTarget;
+  readonly rows: number;
+  readonly batchRows: number;
+  readonly seed: number;
+}
+
+export interface InsertAnswer {
+  readonly elapsedMs: number;
+}
+
+export interface CountRequest {
+  readonly target: InsertTarget;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly repetitions: number;
+}
+
+export interface CountAnswer {
+  readonly rows: number;
+  readonly elapsedMs: { readonly p50: number; readonly p95: number };
+}
+
+/** Worker -> what it is asked and what it answers. Each is a process of its own. */
+export interface Conversations {
+  load: { request: LoadRequest; answer: LoadAnswer };
+  'bare-server': { request: Record<string, never>; answer: { readonly url: string } };
+  'bare-insert': { request: InsertRequest; answer: InsertAnswer };
+  'bare-count': { request: CountRequest; answer: CountAnswer };
+}
+
+export type WorkerName = keyof Conversations;
+
+export const WORKER_NAMES = [
+  'load',
+  'bare-server',
+  'bare-insert',
+  'bare-count',
+] as const satisfies readonly WorkerName[];
+
+export function isWorkerName(text: string): text is WorkerName {
+  return (WORKER_NAMES as readonly string[]).includes(text);
+}
+
+/** The inside of a worker. */
+export interface WorkerService<Name extends WorkerName> {
+  answer(request: Conversations[Name]['request']): Promise<Conversations[Name]['answer']>;
+  close(): Promise<void>;
+}
+
+/** A line of a worker's output. */
+export type WorkerLine<T> = { readonly answer: T } | { readonly fault: string };
