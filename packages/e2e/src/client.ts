@@ -4,6 +4,9 @@ import { findBundle, waitUntil } from '@tidemark/testkit/cluster';
 import type { Answer, Query } from '@tidemark/core';
 import type { System } from './system.ts';
 
+/** Where the product is, and with what credential it is asked. */
+export type Addresses = Pick<System, 'ingestUrl' | 'gatewayUrl' | 'adminKey'>;
+
 const VISIBLE_DEADLINE_MS = 60_000;
 
 export interface JsonResponse {
@@ -40,7 +43,7 @@ export async function call(
 }
 
 export function send(
-  system: System,
+  system: Addresses,
   body: string | Uint8Array,
   options: { readonly key?: string | null; readonly headers?: Readonly<Record<string, string>> } = {},
 ): Promise<JsonResponse> {
@@ -48,7 +51,7 @@ export function send(
   return call(`${system.ingestUrl}/api/v1/events`, { key, body, headers });
 }
 
-export async function ask(system: System, query: Query, key = system.adminKey): Promise<Answer> {
+export async function ask(system: Addresses, query: Query, key = system.adminKey): Promise<Answer> {
   const { status, body } = await call(`${system.gatewayUrl}/api/v1/query`, {
     key,
     body: JSON.stringify(query),
@@ -58,7 +61,7 @@ export async function ask(system: System, query: Query, key = system.adminKey): 
 }
 
 /** Resolves when everything that ingest has accepted so far is stored. */
-export async function untilStored(system: System): Promise<void> {
+export async function untilStored(system: Addresses): Promise<void> {
   await waitUntil(
     async () => {
       const { body } = await call(`${system.gatewayUrl}/api/v1/status`, { key: system.adminKey });
@@ -70,7 +73,7 @@ export async function untilStored(system: System): Promise<void> {
 
 /** Resolves when no bucket that has closed waits for its rollup. */
 export async function untilRolledUp(
-  system: System,
+  system: Addresses,
   remaining: (status: Record<string, unknown>) => boolean,
 ): Promise<void> {
   await waitUntil(
