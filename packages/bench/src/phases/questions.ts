@@ -7,9 +7,9 @@ import type { Worker } from '../workers/start.ts';
 import type { PhaseContext } from './context.ts';
 
 const WARM_UP_REPETITIONS = 3;
-const REPETITIONS = 40;
+const REPETITIONS = 30;
 const CLIENTS = 20;
-const REQUESTS_PER_CLIENT = 8;
+const REQUESTS_PER_CLIENT = 4;
 const COUNT_REPETITIONS = 20;
 
 interface Question {

@@ -71,7 +71,7 @@ export interface Conversations {
 
 export type WorkerName = keyof Conversations;
 
-export const WORKER_NAMES = [
+const WORKER_NAMES = [
   'load',
   'bare-server',
   'bare-insert',
