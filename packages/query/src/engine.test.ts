@@ -144,7 +144,6 @@ async function store(
   await events.insert({
     topic: 'events',
     partition: 0,
-    token: `t${nextOffset}`,
     rows: batch.map((event) => ({
       organization,
       type: event.type,

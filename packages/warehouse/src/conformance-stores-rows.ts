@@ -36,7 +36,7 @@ export function eventRow(fields: Partial<EventRow> & Pick<EventRow, 'organizatio
 }
 
 export function eventBatch(rows: readonly EventRow[], batch: Partial<EventBatch> = {}): EventBatch {
-  return { topic: `topic-${unique()}`, partition: 0, token: `token-${unique()}`, rows, ...batch };
+  return { topic: `topic-${unique()}`, partition: 0, rows, ...batch };
 }
 
 /** A measure as the catalogue compiles it. Dimensions: key -> field, all of them rolled up. */

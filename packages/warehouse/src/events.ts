@@ -40,8 +40,6 @@ export interface StoredIdentity {
 
 export interface EventBatch extends PartitionRef {
   readonly rows: readonly EventRow[];
-  /** Distinguishes this batch from every other: a second guard against doubles. */
-  readonly token: string;
 }
 
 export interface EventStore {
@@ -60,14 +58,20 @@ export interface EventStore {
   countRange(partition: PartitionRef, from: number, to: number): Promise<number>;
   /** The stored events among these identities that arrived at or after `sinceMs`. @throws warehouse-unavailable */
   findStored(identities: readonly string[], sinceMs: number): Promise<readonly StoredIdentity[]>;
-  /** Identities of the partition that arrived at or after `sinceMs`, in order of arrival. @throws warehouse-unavailable */
-  identitiesSince(
+  /**
+   * First and last offset (both included) of the rows that arrived at or after `sinceMs`; null when there are none.
+   * @throws warehouse-unavailable
+   */
+  offsetsSince(
     partition: PartitionRef,
     sinceMs: number,
-    page: { readonly afterOffset: number; readonly limit: number },
-  ): Promise<
-    readonly { readonly identity: string; readonly offset: number; readonly receivedAtMs: number }[]
-  >;
+  ): Promise<{ readonly from: number; readonly to: number } | null>;
+  /** Identities of the rows with an offset within [from, to] (both included), in no order. @throws warehouse-unavailable */
+  identitiesWithin(
+    partition: PartitionRef,
+    from: number,
+    to: number,
+  ): Promise<readonly { readonly identity: string; readonly receivedAtMs: number }[]>;
   /** Minutes (start, ms) of each organization with rows at or beyond the offset. @throws warehouse-unavailable */
   minutesFrom(
     partition: PartitionRef,
@@ -94,7 +98,6 @@ export function createEventStore(warehouse: WarehouseExecutor, options: EventSto
       table,
       ndjson: encodeRows(batch),
       rowCount: batch.rows.length,
-      deduplicationToken: batch.token,
       ...(table === EVENTS_TABLE ? { queryId: insertQueryId(batch) } : {}),
       timeoutMs: options.insertTimeoutMs,
     });
@@ -157,20 +160,25 @@ export function createEventStore(warehouse: WarehouseExecutor, options: EventSto
       return found;
     },
 
-    async identitiesSince({ topic, partition }, sinceMs, page) {
-      const rows = await select<{ identity: string; offset: string; received: string }>(
-        `SELECT toString(identity) AS identity, bus_offset AS offset, toUnixTimestamp64Milli(received_at) AS received
-         FROM events
+    async offsetsSince({ topic, partition }, sinceMs) {
+      const [row] = await select<{ first: string; last: string; present: string }>(
+        `SELECT min(bus_offset) AS first, max(bus_offset) AS last, count() AS present FROM events
          WHERE bus_topic = {topic:String} AND bus_partition = {partition:UInt16}
-           AND received_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC') AND bus_offset > {after:Int64}
-         ORDER BY bus_offset LIMIT {limit:UInt32}`,
-        { topic, partition, since: sinceMs, after: page.afterOffset, limit: page.limit },
+           AND received_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')`,
+        { topic, partition, since: sinceMs },
       );
-      return rows.map((row) => ({
-        identity: row.identity,
-        offset: Number(row.offset),
-        receivedAtMs: Number(row.received),
-      }));
+      if (row === undefined || row.present === '0') return null;
+      return { from: Number(row.first), to: Number(row.last) };
+    },
+
+    async identitiesWithin({ topic, partition }, from, to) {
+      const rows = await select<{ identity: string; received: string }>(
+        `SELECT toString(identity) AS identity, toUnixTimestamp64Milli(received_at) AS received FROM events
+         WHERE bus_topic = {topic:String} AND bus_partition = {partition:UInt16}
+           AND bus_offset >= {from:UInt64} AND bus_offset <= {to:UInt64}`,
+        { topic, partition, from, to },
+      );
+      return rows.map((row) => ({ identity: row.identity, receivedAtMs: Number(row.received) }));
     },
 
     async minutesFrom({ topic, partition }, fromOffset) {

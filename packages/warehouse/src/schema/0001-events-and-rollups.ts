@@ -1,4 +1,10 @@
 /**
+ * A part is on the disk when its insert is answered: offsets and marks, which are synced too, must not outlive the rows they
+ * vouch for.
+ */
+const DURABLE = 'fsync_after_insert = 1, fsync_part_directory = 1';
+
+/**
  * Raw events and the three tiers of rollups. Why the columns and keys are so: docs/decisions/0003-raw-and-rollup-tables.md.
  *
  * Partitions of raw are days of ARRIVAL, taken from the bus record: an insert touches one partition whatever the events'
@@ -30,7 +36,7 @@ CREATE TABLE IF NOT EXISTS events (
 ENGINE = MergeTree
 PARTITION BY toYYYYMMDD(received_at)
 ORDER BY (organization, type, toStartOfHour(time), subject, time)
-SETTINGS non_replicated_deduplication_window = 1000`;
+SETTINGS ${DURABLE}`;
 
 /** The layout is the same in every tier; only the width of a bucket and the size of a partition differ. */
 function rollupTable(name: string, partitionBy: string): string {
@@ -54,7 +60,8 @@ CREATE TABLE IF NOT EXISTS ${name} (
 )
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY ${partitionBy}
-ORDER BY (organization, measure, bucket, dimensions)`;
+ORDER BY (organization, measure, bucket, dimensions)
+SETTINGS ${DURABLE}`;
 }
 
 export const eventsAndRollups = {

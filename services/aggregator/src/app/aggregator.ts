@@ -1,6 +1,6 @@
 /** The aggregator as a running thing: one consumer of the events topic with a driver per partition, and one rollup worker. */
 import type { Measure } from '@tidemark/core';
-import type { AssignedPartition, Consumer } from '@tidemark/bus';
+import type { AssignedPartition, Consumer, ConsumerOptions } from '@tidemark/bus';
 import { declareTopics, EVENTS_TOPIC } from '@tidemark/contracts';
 import type { RollupStore } from '@tidemark/warehouse';
 import { drivePartition } from './partition-driver.ts';
@@ -51,7 +51,7 @@ export async function startAggregator(
     running.set(partition, loop);
   }
 
-  const consumer: Consumer = await bus.consume({
+  const consuming: ConsumerOptions = {
     group: AGGREGATOR_GROUP,
     topics: [EVENTS_TOPIC],
     onAssigned: drive,
@@ -59,6 +59,10 @@ export async function startAggregator(
       await Promise.all(partitions.map((partition) => running.get(partition) ?? Promise.resolve()));
     },
     onFatal,
+  };
+  const consumer: Consumer = await bus.consume(consuming).catch(async (error: unknown) => {
+    await progress.close();
+    throw error;
   });
   const workerDependencies: RollupWorkerDependencies = {
     ...dependencies,

@@ -1,5 +1,5 @@
 /** Executes the commands of the partition machine over the ports, one at a time, until the partition is lost. */
-import { AppError, assertNever, isAppError } from '@tidemark/core';
+import { AppError, assertNever, isAppError, MINUTE_MS } from '@tidemark/core';
 import type { Clock } from '@tidemark/core';
 import type { AssignedPartition, Bus } from '@tidemark/bus';
 import type { PipelineState } from '@tidemark/catalog';
@@ -10,7 +10,7 @@ import {
   encodeFlush,
   FLUSHES_TOPIC,
 } from '@tidemark/contracts';
-import type { EventStore } from '@tidemark/warehouse';
+import type { EventBatch, EventStore } from '@tidemark/warehouse';
 import type { Logger } from '@tidemark/runtime';
 import { identityKey, identityText, parseIdentity } from '../domain/identity.ts';
 import { minutesByOrganization } from '../domain/batch.ts';
@@ -19,7 +19,7 @@ import { bucketsOf, MarkMemory } from '../domain/marks.ts';
 import { evolve, initialState, nextCommand, tallyOf } from '../domain/partition-machine.ts';
 import type { Command, Outcome, State, Tally } from '../domain/partition-machine.ts';
 import { SeenIdentities } from '../domain/seen-identities.ts';
-import { toDeadLetter, toEventBatch } from './partition-records.ts';
+import { ownRow, toDeadLetter, toEventBatch } from './partition-records.ts';
 import type { ProgressRecorder } from './progress-recorder.ts';
 
 export interface DriverOptions {
@@ -46,8 +46,12 @@ export interface DriverDependencies {
 
 const RETRY_FIRST_MS = 100;
 const RETRY_LONGEST_MS = 5_000;
-/** Identities fetched at a time when the window is read back after an assignment. */
-const WARM_UP_PAGE = 200_000;
+/** Offsets whose identities are fetched at a time when the window is read back after an assignment. */
+const WARM_UP_OFFSETS = 250_000;
+/** How far the arrivals of neighbouring records may be out of order: clocks of several ingests, publishes under way. */
+const ARRIVAL_JITTER_MS = MINUTE_MS;
+/** Minutes named in one flush message. */
+const FLUSH_MINUTES_MAX = 5_000;
 
 /** A partition that must not go on: its reason is for people. */
 export class PartitionHalted extends Error {
@@ -78,6 +82,7 @@ class PartitionDriver {
   private readonly marks = new MarkMemory();
   /** Everything before this offset is stored, buried or a copy. */
   private storedThrough = 0;
+  private committedOffset = 0;
   /** What the last insert carried, until it is known to have landed. */
   private inFlight: readonly Candidate[] = [];
 
@@ -145,9 +150,11 @@ class PartitionDriver {
       case 'bury':
         return this.bury(command.poison);
       case 'insert':
-        return this.insert(command.rows, command.token);
+        return this.insert(command.rows);
+      case 'probe-own':
+        return this.probe(toEventBatch(this.partition, [ownRow(this.on.clock.nowMs())]));
       case 'probe':
-        return this.probe(command.rows);
+        return this.probe(toEventBatch(this.partition, command.rows));
       case 'verify':
         return this.verify(command.from, command.to);
       case 'mark':
@@ -162,29 +169,47 @@ class PartitionDriver {
   }
 
   private async recover(): Promise<Outcome> {
+    const { events } = this.on;
     const nextOffset = this.partition.committed?.offset ?? 0;
-    const highWater = await this.on.events.highWater(this.partition);
-    const stored = highWater === null ? 0 : highWater + 1;
-    const unmarked = stored > nextOffset ? await this.on.events.minutesFrom(this.partition, nextOffset) : [];
-    await this.warmUp();
-    this.storedThrough = Math.max(nextOffset, stored);
-    this.partition.seek(this.storedThrough);
-    return { kind: 'recovered', nextOffset, highWater, unmarked };
+    // What an earlier owner still writes must have landed before we look.
+    await this.assertNoInsertRuns();
+    const { startOffset, endOffset } = await this.partition.bounds();
+    const highWater = await events.highWater(this.partition);
+    const storedThrough = highWater === null ? 0 : highWater + 1;
+    const unmarked = storedThrough > nextOffset ? await events.minutesFrom(this.partition, nextOffset) : [];
+    await this.inherit();
+    this.storedThrough = Math.max(storedThrough, startOffset);
+    this.committedOffset = nextOffset;
+    if (storedThrough <= endOffset) this.partition.seek(this.storedThrough);
+    return { kind: 'recovered', nextOffset, storedThrough, endOffset, unmarked };
   }
 
-  /** Reads the identities of the window back, so that a new event costs no look-up from the first batch on. */
-  private async warmUp(): Promise<void> {
-    const sinceMs = this.on.clock.nowMs() - this.options.dedupeWindowMs;
-    let afterOffset = -1;
-    for (;;) {
-      const page = await this.on.events.identitiesSince(this.partition, sinceMs, {
-        afterOffset,
-        limit: WARM_UP_PAGE,
-      });
+  /** @throws warehouse-unavailable while an insert of this partition runs, so that the step is tried again */
+  private async assertNoInsertRuns(): Promise<void> {
+    if (!(await this.on.events.insertRunning(this.partition))) return;
+    throw new AppError('warehouse-unavailable', 'an insert of this partition is still running');
+  }
+
+  /**
+   * Takes over what earlier owners have said and stored: buckets that their progress has closed may have been claimed, so their
+   * marks are not to be spared; and with the identities of the window read back, a new event costs no look-up from the first
+   * batch on. The window is that of the oldest event not stored yet, not that of this moment: there may be a backlog.
+   */
+  private async inherit(): Promise<void> {
+    const { events, pipeline, clock } = this.on;
+    const { topic, partition } = this.partition;
+    const known = (await pipeline.progress(topic)).find((entry) => entry.partition === partition);
+    const arrivedThroughMs = known?.arrivedThroughMs ?? 0;
+    this.marks.progressed(arrivedThroughMs);
+    const oldestMs = Math.min(clock.nowMs(), arrivedThroughMs) - ARRIVAL_JITTER_MS;
+    const sinceMs = Math.max(0, oldestMs - this.options.dedupeWindowMs);
+    this.seen.assumeCompleteSince(sinceMs);
+    const range = await events.offsetsSince(this.partition, sinceMs);
+    if (range === null) return;
+    for (let from = range.from; from <= range.to; from += WARM_UP_OFFSETS) {
+      if (this.partition.lost.aborted) return;
+      const page = await events.identitiesWithin(this.partition, from, from + WARM_UP_OFFSETS - 1);
       for (const row of page) this.seen.add(parseIdentity(row.identity), row.receivedAtMs);
-      const last = page.at(-1);
-      if (last === undefined || page.length < WARM_UP_PAGE || this.partition.lost.aborted) return;
-      afterOffset = last.offset;
     }
   }
 
@@ -200,8 +225,9 @@ class PartitionDriver {
   /** A partition without anything to read is as far as the clock: an idle one must not hold the others' buckets open. */
   private async noteIdle(): Promise<void> {
     const askedAtMs = this.on.clock.nowMs();
-    const { endOffset } = await this.partition.bounds();
-    if (this.storedThrough >= endOffset) this.progressed(endOffset, askedAtMs);
+    const { startOffset, endOffset } = await this.partition.bounds();
+    // What retention has dropped is nowhere to be read from any more.
+    if (Math.max(this.storedThrough, startOffset) >= endOffset) this.progressed(endOffset, askedAtMs);
   }
 
   private async findStored(candidates: readonly Candidate[]): Promise<Outcome> {
@@ -239,10 +265,10 @@ class PartitionDriver {
     return { kind: 'buried' };
   }
 
-  private async insert(rows: readonly Candidate[], token: string): Promise<Outcome> {
+  private async insert(rows: readonly Candidate[]): Promise<Outcome> {
     this.inFlight = rows;
     try {
-      await this.on.events.insert(toEventBatch(this.partition, rows, token));
+      await this.on.events.insert(toEventBatch(this.partition, rows));
     } catch (error) {
       if (isAppError(error, 'insert-in-doubt')) return { kind: 'insert-in-doubt' };
       if (isAppError(error, 'insert-refused')) return { kind: 'insert-refused', detail: error.message };
@@ -257,9 +283,9 @@ class PartitionDriver {
     this.inFlight = [];
   }
 
-  private async probe(rows: readonly Candidate[]): Promise<Outcome> {
+  private async probe(batch: EventBatch): Promise<Outcome> {
     try {
-      await this.on.events.probe(toEventBatch(this.partition, rows, 'probe'));
+      await this.on.events.probe(batch);
     } catch (error) {
       if (isAppError(error, 'insert-refused'))
         return { kind: 'probed', acceptable: false, detail: error.message };
@@ -269,9 +295,7 @@ class PartitionDriver {
   }
 
   private async verify(from: number, to: number): Promise<Outcome> {
-    if (await this.on.events.insertRunning(this.partition)) {
-      throw new AppError('warehouse-unavailable', 'the insert in doubt is still running');
-    }
+    await this.assertNoInsertRuns();
     const rowCount = await this.on.events.countRange(this.partition, from, to);
     if (rowCount === this.inFlight.length) this.landed();
     return { kind: 'verified', rowCount };
@@ -288,19 +312,17 @@ class PartitionDriver {
   }
 
   private async announce(command: Extract<Command, { kind: 'announce' }>): Promise<Outcome> {
-    const byOrganization = minutesByOrganization(command.minutes);
-    if (byOrganization.size > 0) {
+    const flushes = [...minutesByOrganization(command.minutes)].flatMap(([organization, minutes]) =>
+      chunks(minutes, FLUSH_MINUTES_MAX).map((buckets) => ({ organization, buckets })),
+    );
+    if (flushes.length > 0) {
+      const { partition } = this.partition;
+      const { nextOffset, arrivedThroughMs } = command;
       await this.on.bus.publish(
         FLUSHES_TOPIC,
-        [...byOrganization].map(([organization, minutes]) => ({
-          key: organization,
-          value: encodeFlush({
-            organization,
-            buckets: minutes,
-            partition: this.partition.partition,
-            nextOffset: command.nextOffset,
-            arrivedThroughMs: command.arrivedThroughMs,
-          }),
+        flushes.map((flush) => ({
+          key: flush.organization,
+          value: encodeFlush({ ...flush, partition, nextOffset, arrivedThroughMs }),
           headers: {},
           timestampMs: this.on.clock.nowMs(),
         })),
@@ -310,7 +332,17 @@ class PartitionDriver {
   }
 
   private async commit(offset: number): Promise<Outcome> {
-    await this.partition.commit({ offset, metadata: '' });
+    // What was read again lies below what is committed; a committed offset never goes back.
+    if (offset > this.committedOffset) {
+      await this.partition.commit({ offset, metadata: '' });
+      this.committedOffset = offset;
+    }
     return { kind: 'committed' };
   }
+}
+
+function chunks<T>(items: readonly T[], size: number): readonly (readonly T[])[] {
+  const parts: (readonly T[])[] = [];
+  for (let start = 0; start < items.length; start += size) parts.push(items.slice(start, start + size));
+  return parts;
 }

@@ -3,7 +3,7 @@
  * same bucket the version of their claims puts in order.
  */
 import { completeThroughMs, isAppError, MINUTE_MS, SECOND_MS } from '@tidemark/core';
-import type { Clock, Measure } from '@tidemark/core';
+import type { AppError, Clock, Measure } from '@tidemark/core';
 import type { Claim, PipelineState } from '@tidemark/catalog';
 import { EVENTS_TOPIC } from '@tidemark/contracts';
 import type { EventStore, RollupStore } from '@tidemark/warehouse';
@@ -18,7 +18,9 @@ export const ROLLUP_IDLE_MS = 500;
  */
 export const ROLLUP_LEASE_MS = 30 * SECOND_MS;
 const ROLLUP_TIMEOUT_MS = 2 * MINUTE_MS;
-/** Buckets recomputed in one statement; halved after a failure, doubled again after a success. */
+/** Of a bucket claimed alone, after failures: it outlasts the time-out, so that others have their turn when it fails again. */
+const ROLLUP_ALONE_LEASE_MS = ROLLUP_TIMEOUT_MS + ROLLUP_LEASE_MS;
+/** Buckets recomputed in one statement; half of those that failed after a failure, doubled again after a success. */
 const ROLLUP_BUCKETS_MAX = 256;
 const FAILURE_PAUSE_MS = 2 * SECOND_MS;
 /** Minutes marked at once when every rollup is made anew. */
@@ -83,18 +85,24 @@ export async function runRollupWorker(
         await clock.sleep(ROLLUP_IDLE_MS, stop);
         continue;
       }
-      await recompute(dependencies, claim);
-      bucketsMax = Math.min(ROLLUP_BUCKETS_MAX, bucketsMax * 2);
+      const error = await recompute(dependencies, claim);
+      if (error === null) {
+        bucketsMax = Math.min(ROLLUP_BUCKETS_MAX, bucketsMax * 2);
+        continue;
+      }
+      bucketsMax = Math.max(1, Math.floor(claim.buckets.length / 2));
+      dependencies.onFailed();
+      log.warn(
+        { err: error, bucketsMax, first: claim.buckets[0] },
+        'a rollup failed; its buckets stay dirty and are answered from raw',
+      );
+      await giveBack(dependencies, claim, error);
     } catch (error) {
       if (!isAppError(error)) throw error;
       dependencies.onFailed();
-      bucketsMax = Math.max(1, Math.floor(bucketsMax / 2));
-      log.warn(
-        { err: error, bucketsMax },
-        'a rollup failed; its buckets stay dirty and are answered from raw',
-      );
-      await clock.sleep(FAILURE_PAUSE_MS, stop);
+      log.warn({ err: error }, 'the rollup worker cannot go on now; it tries again');
     }
+    await clock.sleep(FAILURE_PAUSE_MS, stop);
   }
 }
 
@@ -112,18 +120,19 @@ async function claimDue(
   return pipeline.claimDirty({
     closedThroughMs,
     nowMs: clock.nowMs(),
-    leaseMs: ROLLUP_LEASE_MS,
+    leaseMs: maxBuckets === 1 ? ROLLUP_ALONE_LEASE_MS : ROLLUP_LEASE_MS,
     maxBuckets,
     measures: fingerprintsOf(measures),
   });
 }
 
+/** Null when the buckets are clean now, else why they are not. @throws the catalog's AppErrors */
 async function recompute(
   { pipeline, rollups, measures, clock, onRecomputed }: RollupWorkerDependencies,
   claim: Claim,
-) {
+): Promise<AppError | null> {
   const first = claim.buckets[0];
-  if (first === undefined) return;
+  if (first === undefined) return null;
   const startedAtMs = clock.nowMs();
   try {
     await rollups.recompute({
@@ -135,11 +144,23 @@ async function recompute(
       timeoutMs: ROLLUP_TIMEOUT_MS,
     });
   } catch (error) {
-    await pipeline.releaseClaim(claim);
+    if (isAppError(error)) return error;
     throw error;
   }
   await pipeline.clearDirty(claim);
   onRecomputed(claim, clock.nowMs() - startedAtMs);
+  return null;
+}
+
+/** A bucket that fails alone keeps its lease: given back at once it would be the first in line again, and no other would come up. */
+async function giveBack(
+  { pipeline }: RollupWorkerDependencies,
+  claim: Claim,
+  error: AppError,
+): Promise<void> {
+  const isAlone = claim.buckets.length === 1;
+  if (isAlone && error.code !== 'warehouse-unavailable') return;
+  await pipeline.releaseClaim(claim);
 }
 
 function fingerprintsOf(measures: readonly Measure[]): readonly string[] {

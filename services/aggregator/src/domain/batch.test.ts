@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { DAY_MS, MINUTE_MS } from '@tidemark/core';
-import { formBatch, minutesByOrganization, sameDayPrefix, touchedMinutes } from './batch.ts';
+import { BATCH_BYTES_MAX, batchPrefix, formBatch, minutesByOrganization, touchedMinutes } from './batch.ts';
 import { eventRecord, NOON_MS, organization, poisonRecord } from './testing.ts';
 
 describe('batch', () => {
@@ -11,10 +11,17 @@ describe('batch', () => {
       eventRecord(1, { arrivedAtMs: midnight }),
       eventRecord(2, { arrivedAtMs: midnight - 1 }),
     ];
-    expect(sameDayPrefix(records)).toBe(1);
-    expect(sameDayPrefix(records.slice(1, 2))).toBe(1);
-    expect(sameDayPrefix([])).toBe(0);
-    expect(sameDayPrefix([eventRecord(0, { timeMs: NOON_MS - 400 * DAY_MS }), eventRecord(1)])).toBe(2);
+    expect(batchPrefix(records)).toBe(1);
+    expect(batchPrefix(records.slice(1, 2))).toBe(1);
+    expect(batchPrefix([])).toBe(0);
+    expect(batchPrefix([eventRecord(0, { timeMs: NOON_MS - 400 * DAY_MS }), eventRecord(1)])).toBe(2);
+  });
+
+  it('ends before it grows too large for one insert, but never empty', () => {
+    const large = { ...eventRecord(0), value: Buffer.alloc(BATCH_BYTES_MAX / 2) };
+    const headed = { ...eventRecord(1), headers: { ce_note: 'x'.repeat(BATCH_BYTES_MAX / 2) } };
+    expect(batchPrefix([large, headed, eventRecord(2)])).toBe(1);
+    expect(batchPrefix([{ ...large, value: Buffer.alloc(BATCH_BYTES_MAX + 1) }])).toBe(1);
   });
 
   it('accounts for every record once: candidate, copy or poison', () => {

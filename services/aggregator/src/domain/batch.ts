@@ -38,16 +38,29 @@ export interface Batch {
   readonly arrivedThroughMs: number;
 }
 
+/** What one insert may carry, as bytes of its records; one block of the engine holds several times as much. */
+export const BATCH_BYTES_MAX = 32 * 1024 * 1024;
+
 /**
- * The longest prefix whose records arrived on one UTC day: an insert must touch one partition of raw to be atomic. Returns how many
- * records; at least 1 unless there are none.
+ * The longest prefix that one insert may carry: records that arrived on one UTC day (an insert must touch one partition of raw
+ * to be atomic), of at most `BATCH_BYTES_MAX` bytes together. Returns how many records; at least 1 unless there are none.
  */
-export function sameDayPrefix(records: readonly BusRecord[]): number {
+export function batchPrefix(records: readonly BusRecord[]): number {
   const first = records[0];
   if (first === undefined) return 0;
   const day = Math.floor(first.timestampMs / DAY_MS);
-  const other = records.findIndex((record) => Math.floor(record.timestampMs / DAY_MS) !== day);
-  return other === -1 ? records.length : other;
+  let bytes = 0;
+  const end = records.findIndex((record, index) => {
+    bytes += recordBytes(record);
+    return index > 0 && (bytes > BATCH_BYTES_MAX || Math.floor(record.timestampMs / DAY_MS) !== day);
+  });
+  return end === -1 ? records.length : end;
+}
+
+function recordBytes({ key, value, headers }: BusRecord): number {
+  let bytes = key.length + value.length;
+  for (const name in headers) bytes += name.length + (headers[name]?.length ?? 0);
+  return bytes;
 }
 
 /** @param records at least one, in offset order, of one arrival day */

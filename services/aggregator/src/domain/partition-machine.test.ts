@@ -1,15 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
-import {
-  evolve,
-  initialState,
-  nextCommand,
-  REFUSED_ROWS_PER_BATCH_MAX,
-  tallyOf,
-} from './partition-machine.ts';
+import { evolve, initialState, nextCommand, tallyOf } from './partition-machine.ts';
 import type { Command, Outcome, State } from './partition-machine.ts';
 import { eventRecord, NOON_MS, poisonRecord } from './testing.ts';
 
-const RECOVERED: Outcome = { kind: 'recovered', nextOffset: 0, highWater: null, unmarked: [] };
+const RECOVERED: Outcome = {
+  kind: 'recovered',
+  nextOffset: 0,
+  storedThrough: 0,
+  endOffset: 1_000,
+  unmarked: [],
+};
 
 /** Plays outcomes one after another and returns the commands that were asked for, and the last state. */
 function play(
@@ -52,10 +52,26 @@ describe('the partition machine', () => {
 
   it('marks and commits what was stored before a crash, and reads on behind it', () => {
     const unmarked = [{ organization: 'acme' as never, minuteMs: NOON_MS }];
-    const { state } = play([{ kind: 'recovered', nextOffset: 10, highWater: 14, unmarked }]);
+    const { state } = play([
+      { kind: 'recovered', nextOffset: 10, storedThrough: 15, endOffset: 20, unmarked },
+    ]);
     expect(nextCommand(state)).toEqual({ kind: 'mark', minutes: unmarked });
     const after = play([{ kind: 'marked' }, { kind: 'announced' }], state);
     expect(nextCommand(after.state)).toEqual({ kind: 'commit', offset: 15 });
+  });
+
+  it('reads again what is committed but not in raw, and stops when raw is ahead of the log', () => {
+    const behind = play([
+      { kind: 'recovered', nextOffset: 10, storedThrough: 5, endOffset: 20, unmarked: [] },
+    ]);
+    expect(nextCommand(behind.state)).toEqual({ kind: 'read' });
+    const ahead = play([
+      { kind: 'recovered', nextOffset: 10, storedThrough: 21, endOffset: 20, unmarked: [] },
+    ]);
+    expect(nextCommand(ahead.state)).toMatchObject({
+      kind: 'halt',
+      reason: expect.stringContaining('ends at 20'),
+    });
   });
 
   it('drops copies of stored events and inserts nothing when there is nothing new', () => {
@@ -95,7 +111,7 @@ describe('the partition machine', () => {
     expect(nextCommand(evolve(doubt.state, { kind: 'verified', rowCount: 2 })).kind).toBe('mark');
   });
 
-  it('inserts again under another token when nothing landed, and stops when only a part did', () => {
+  it('inserts again when nothing landed, and stops when only a part did', () => {
     const doubt = play([
       RECOVERED,
       records(eventRecord(0), eventRecord(1)),
@@ -104,7 +120,6 @@ describe('the partition machine', () => {
     ]);
     expect(nextCommand(evolve(doubt.state, { kind: 'verified', rowCount: 0 }))).toMatchObject({
       kind: 'insert',
-      token: '0-1#1',
     });
     const half = nextCommand(evolve(doubt.state, { kind: 'verified', rowCount: 1 }));
     expect(half).toEqual({ kind: 'halt', reason: 'offsets 0 to 1 should hold 2 rows or none, but hold 1' });
@@ -118,6 +133,8 @@ describe('the partition machine', () => {
       NONE_STORED,
       { kind: 'insert-refused', detail: 'no' },
     ]);
+    expect(nextCommand(state)).toEqual({ kind: 'probe-own' });
+    state = evolve(state, { kind: 'probed', acceptable: true, detail: '' });
     for (let command = nextCommand(state); command.kind === 'probe'; command = nextCommand(state)) {
       const acceptable = !command.rows.some((row) => bad.has(row.offset));
       state = evolve(state, { kind: 'probed', acceptable, detail: acceptable ? '' : 'no' });
@@ -134,24 +151,23 @@ describe('the partition machine', () => {
     expect(tallyOf(end)).toMatchObject({ stored: 4, dead: 2, nextOffset: 6 });
   });
 
-  it('stops rather than bury everything', () => {
+  it('stops rather than bury what is not at fault', () => {
     const unreadable = play([
       RECOVERED,
       records(...Array.from({ length: 100 }, (_, offset) => poisonRecord(offset))),
     ]);
     expect(nextCommand(unreadable.state).kind).toBe('halt');
 
-    let { state } = play([
+    const refused = play([
       RECOVERED,
-      records(...Array.from({ length: REFUSED_ROWS_PER_BATCH_MAX + 1 }, (_, offset) => eventRecord(offset))),
+      records(eventRecord(0)),
       NONE_STORED,
       { kind: 'insert-refused', detail: 'no such column' },
+      { kind: 'probed', acceptable: false, detail: 'no such column' },
     ]);
-    while (nextCommand(state).kind === 'probe')
-      state = evolve(state, { kind: 'probed', acceptable: false, detail: 'no such column' });
-    expect(nextCommand(state)).toMatchObject({
+    expect(nextCommand(refused.state)).toEqual({
       kind: 'halt',
-      reason: expect.stringContaining('no such column'),
+      reason: 'the warehouse refuses every row (no such column)',
     });
   });
 
@@ -167,11 +183,10 @@ describe('the partition machine', () => {
       { kind: 'marked' },
       { kind: 'announced' },
       { kind: 'committed' },
-      records(eventRecord(2, { arrivedAtMs: midnight + 1 })),
       NONE_STORED,
     ]);
     const insert = nextCommand(first.state);
-    expect(insert.kind === 'insert' && insert.rows.map((row) => row.offset)).toEqual([1, 2]);
+    expect(insert.kind === 'insert' && insert.rows.map((row) => row.offset)).toEqual([1]);
   });
 
   it('refuses an outcome that nobody asked for', () => {

@@ -5,10 +5,11 @@
  *
  *   recover -> read -> find-stored -> [bury] -> insert -> mark -> announce -> commit -> read ...
  *                                        ^        |-- in doubt --> verify --> (stored) mark | (absent) insert again
- *                                        '--------'-- refused ---> probe halves until the poison is found
+ *                                        '--------'-- refused ---> probe a row of ours, then halves until the poison is found
  *
  * Order that makes a crash at any point harmless:
- * - rows carry their offset, so `recover` sees from raw how far the partition is stored, whatever was committed;
+ * - rows carry their offset, so `recover` sees from raw how far the partition is stored, whatever was committed; what was committed
+ *   beyond that (copies, dead letters, or rows that a power cut took from raw) is read again, which changes nothing that is there;
  * - minutes are marked dirty after their rows are in raw and before the offset is committed; `recover` marks again what lies between
  *   the committed offset and the stored one;
  * - dead letters are durable before the offset is committed, and keyed by coordinate, so burying twice is burying once.
@@ -17,20 +18,20 @@
  */
 import { assertNever, assertThat } from '@tidemark/core';
 import type { BusRecord } from '@tidemark/bus';
-import { formBatch, sameDayPrefix, touchedMinutes } from './batch.ts';
+import { formBatch, batchPrefix, touchedMinutes } from './batch.ts';
 import type { Batch, Candidate, Poison, TouchedMinute } from './batch.ts';
 
-/** More rows than this refused in one batch is not poison but a fault of ours: the partition stops instead of draining the topic. */
-export const REFUSED_ROWS_PER_BATCH_MAX = 100;
 /** A batch of at least this many records of which none is readable stops the partition. */
-export const UNREADABLE_BATCH_RECORDS = 100;
+const UNREADABLE_BATCH_RECORDS = 100;
 
 export type Command =
   | { readonly kind: 'recover' }
   | { readonly kind: 'read' }
   | { readonly kind: 'find-stored'; readonly candidates: readonly Candidate[] }
   | { readonly kind: 'bury'; readonly poison: readonly Poison[] }
-  | { readonly kind: 'insert'; readonly rows: readonly Candidate[]; readonly token: string }
+  | { readonly kind: 'insert'; readonly rows: readonly Candidate[] }
+  /** A row that must be acceptable: if it is not, the fault is ours and nobody's data is poison. */
+  | { readonly kind: 'probe-own' }
   | { readonly kind: 'probe'; readonly rows: readonly Candidate[] }
   | { readonly kind: 'verify'; readonly from: number; readonly to: number }
   | { readonly kind: 'mark'; readonly minutes: readonly TouchedMinute[] }
@@ -44,11 +45,15 @@ export type Command =
   | { readonly kind: 'halt'; readonly reason: string };
 
 export type Outcome =
-  /** `highWater`: greatest stored offset; `unmarked`: minutes of rows stored at or beyond the committed offset. */
   | {
       readonly kind: 'recovered';
+      /** What the group has committed; 0 when nothing. */
       readonly nextOffset: number;
-      readonly highWater: number | null;
+      /** Behind the greatest offset in raw; 0 when raw has none of the partition. */
+      readonly storedThrough: number;
+      /** Of the log, as the bus knows it. */
+      readonly endOffset: number;
+      /** Minutes of the rows stored at or beyond the committed offset. */
       readonly unmarked: readonly TouchedMinute[];
     }
   | { readonly kind: 'records'; readonly records: readonly BusRecord[] }
@@ -69,21 +74,20 @@ interface Work {
   readonly rows: readonly Candidate[];
   readonly duplicateCount: number;
   readonly refused: readonly Poison[];
-  /** Distinguishes repeated inserts of one batch. */
-  readonly attempt: number;
-  /** Records read beyond the batch's day, for the next batch. */
+  /** Records read beyond the batch, for the next one. */
   readonly rest: readonly BusRecord[];
 }
 
-/** Halves that are still to be tried for poison. */
+/** Halves that are still to be tried for poison, after a row of ours was found acceptable. */
 interface Search {
+  readonly isOurs: boolean;
   readonly open: readonly (readonly Candidate[])[];
   readonly found: readonly Poison[];
 }
 
 export type State =
   | { readonly phase: 'recovering' }
-  | { readonly phase: 'reading'; readonly rest: readonly BusRecord[] }
+  | { readonly phase: 'reading' }
   | { readonly phase: 'finding'; readonly work: Work }
   | { readonly phase: 'burying'; readonly work: Work; readonly poison: readonly Poison[] }
   | { readonly phase: 'inserting'; readonly work: Work }
@@ -123,13 +127,12 @@ export function nextCommand(state: State): Command {
       return { kind: 'find-stored', candidates: state.work.batch.candidates };
     case 'burying':
       return { kind: 'bury', poison: state.poison };
-    case 'inserting': {
-      const { batch, attempt, rows } = state.work;
-      return { kind: 'insert', rows, token: `${batch.from}-${batch.to}#${attempt}` };
-    }
+    case 'inserting':
+      return { kind: 'insert', rows: state.work.rows };
     case 'verifying':
       return { kind: 'verify', from: state.work.batch.from, to: state.work.batch.to };
     case 'searching': {
+      if (state.search.isOurs) return { kind: 'probe-own' };
       const rows = state.search.open.at(-1);
       assertThat(rows !== undefined, 'a search has something to try');
       return { kind: 'probe', rows };
@@ -155,9 +158,7 @@ export function evolve(state: State, outcome: Outcome): State {
     case 'recovering':
       return outcome.kind === 'recovered' ? afterRecovery(outcome) : mismatch(state, outcome);
     case 'reading':
-      return outcome.kind === 'records'
-        ? afterRead([...state.rest, ...outcome.records])
-        : mismatch(state, outcome);
+      return outcome.kind === 'records' ? afterRead(outcome.records) : mismatch(state, outcome);
     case 'finding':
       return outcome.kind === 'stored-found'
         ? afterFinding(state.work, outcome.keys)
@@ -181,9 +182,7 @@ export function evolve(state: State, outcome: Outcome): State {
         ? { phase: 'committing', then: state.then }
         : mismatch(state, outcome);
     case 'committing':
-      return outcome.kind === 'committed'
-        ? { phase: 'reading', rest: state.then.rest }
-        : mismatch(state, outcome);
+      return outcome.kind === 'committed' ? afterRead(state.then.rest) : mismatch(state, outcome);
     case 'halted':
       return mismatch(state, outcome);
     default:
@@ -201,8 +200,14 @@ export function tallyOf(
 }
 
 function afterRecovery(outcome: Extract<Outcome, { kind: 'recovered' }>): State {
-  const storedThrough = outcome.highWater === null ? 0 : outcome.highWater + 1;
-  if (storedThrough <= outcome.nextOffset) return { phase: 'reading', rest: [] };
+  const { nextOffset, storedThrough, endOffset } = outcome;
+  if (storedThrough > endOffset) {
+    return {
+      phase: 'halted',
+      reason: `raw holds offset ${storedThrough - 1}, but the log ends at ${endOffset}: the topic was made anew or has lost its end`,
+    };
+  }
+  if (storedThrough <= nextOffset) return { phase: 'reading' };
   return {
     phase: 'marking',
     then: {
@@ -216,8 +221,8 @@ function afterRecovery(outcome: Extract<Outcome, { kind: 'recovered' }>): State 
 }
 
 function afterRead(records: readonly BusRecord[]): State {
-  const length = sameDayPrefix(records);
-  if (length === 0) return { phase: 'reading', rest: [] };
+  const length = batchPrefix(records);
+  if (length === 0) return { phase: 'reading' };
   const batch = formBatch(records.slice(0, length));
   if (batch.recordCount >= UNREADABLE_BATCH_RECORDS && batch.poison.length === batch.recordCount) {
     const detail = batch.poison[0]?.detail ?? '';
@@ -231,7 +236,6 @@ function afterRead(records: readonly BusRecord[]): State {
     rows: [],
     duplicateCount: batch.duplicateCount,
     refused: [],
-    attempt: 0,
     rest: records.slice(length),
   };
   return { phase: 'finding', work };
@@ -278,7 +282,7 @@ function afterInsert(state: Extract<State, { phase: 'inserting' }>, outcome: Out
     case 'insert-in-doubt':
       return { phase: 'verifying', work };
     case 'insert-refused':
-      return { phase: 'searching', work, search: { open: [work.rows], found: [] } };
+      return { phase: 'searching', work, search: { isOurs: true, open: [work.rows], found: [] } };
     default:
       return mismatch(state, outcome);
   }
@@ -286,7 +290,7 @@ function afterInsert(state: Extract<State, { phase: 'inserting' }>, outcome: Out
 
 function afterVerify(work: Work, rowCount: number): State {
   if (rowCount === work.rows.length) return toMark(work);
-  if (rowCount === 0) return { phase: 'inserting', work: { ...work, attempt: work.attempt + 1 } };
+  if (rowCount === 0) return { phase: 'inserting', work };
   const { from, to } = work.batch;
   return {
     phase: 'halted',
@@ -295,6 +299,10 @@ function afterVerify(work: Work, rowCount: number): State {
 }
 
 function afterProbe(work: Work, search: Search, outcome: Extract<Outcome, { kind: 'probed' }>): State {
+  if (search.isOurs) {
+    if (outcome.acceptable) return { phase: 'searching', work, search: { ...search, isOurs: false } };
+    return { phase: 'halted', reason: `the warehouse refuses every row (${outcome.detail})` };
+  }
   const rows = search.open.at(-1) ?? [];
   let open = search.open.slice(0, -1);
   let found = search.found;
@@ -305,13 +313,7 @@ function afterProbe(work: Work, search: Search, outcome: Extract<Outcome, { kind
     const half = Math.ceil(rows.length / 2);
     open = [...open, rows.slice(half), rows.slice(0, half)];
   }
-  if (found.length > REFUSED_ROWS_PER_BATCH_MAX) {
-    return {
-      phase: 'halted',
-      reason: `more than ${REFUSED_ROWS_PER_BATCH_MAX} rows from offset ${work.batch.from} are refused (${outcome.detail})`,
-    };
-  }
-  if (open.length > 0) return { phase: 'searching', work, search: { open, found } };
+  if (open.length > 0) return { phase: 'searching', work, search: { isOurs: false, open, found } };
   if (found.length === 0) {
     return {
       phase: 'halted',
@@ -326,7 +328,6 @@ function afterProbe(work: Work, search: Search, outcome: Extract<Outcome, { kind
       ...work,
       rows: work.rows.filter((row) => !bad.has(row.offset)),
       refused: [...work.refused, ...found],
-      attempt: work.attempt + 1,
     },
   };
 }

@@ -17,6 +17,20 @@ describe('SeenIdentities', () => {
     expect(perhaps / 50_000).toBeLessThan(0.006);
   });
 
+  it('says perhaps to everything whose window reaches beyond what it was given', () => {
+    const seen = new SeenIdentities({ windowMs: 24 * HOUR_MS, blocksMax: 4, blockCapacity: CAPACITY });
+    seen.assumeCompleteSince(10 * HOUR_MS);
+    expect(seen.mayHave(nth(-1), 34 * HOUR_MS - 1)).toBe(true);
+    expect(seen.mayHave(nth(-1), 34 * HOUR_MS)).toBe(false);
+  });
+
+  it('looks up what arrives a little before an event for which a block was dropped as expired', () => {
+    const seen = new SeenIdentities({ windowMs: HOUR_MS, blocksMax: 4, blockCapacity: 1 });
+    seen.add(nth(0), 0);
+    seen.add(nth(1), HOUR_MS + 1);
+    expect(seen.mayHave(nth(0), HOUR_MS)).toBe(true);
+  });
+
   it('says perhaps to everything while it has dropped part of the window', () => {
     const seen = new SeenIdentities({ windowMs: 24 * HOUR_MS, blocksMax: 1, blockCapacity: CAPACITY });
     for (let index = 0; index <= CAPACITY; index += 1) seen.add(nth(index), HOUR_MS);

@@ -35,6 +35,11 @@ export class SeenIdentities {
     this.blockCapacity = options.blockCapacity ?? BLOCK_CAPACITY;
   }
 
+  /** Nothing that arrived before the instant has been added: events whose window reaches beyond it are looked up. */
+  assumeCompleteSince(instantMs: number): void {
+    this.droppedThroughMs = Math.max(this.droppedThroughMs, instantMs - 1);
+  }
+
   /** @param arrivedAtMs non-decreasing but for the jitter of several ingest clocks */
   add(identity: Identity, arrivedAtMs: number): void {
     let block = this.blocks.at(-1);
@@ -74,7 +79,8 @@ export class SeenIdentities {
       if (oldest === undefined) return;
       const expired = oldest.newestMs < nowMs - this.windowMs;
       if (!expired && this.blocks.length <= this.blocksMax) return;
-      if (!expired) this.droppedThroughMs = Math.max(this.droppedThroughMs, oldest.newestMs);
+      // An expired one too: the arrivals of several ingest clocks jitter, and the next window may reach into it.
+      this.droppedThroughMs = Math.max(this.droppedThroughMs, oldest.newestMs);
       this.blocks.shift();
     }
   }
