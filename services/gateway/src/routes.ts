@@ -1,5 +1,5 @@
 import type { Bus } from '@tidemark/bus';
-import type { Catalog } from '@tidemark/catalog';
+import type { Catalog, PipelineState } from '@tidemark/catalog';
 import { EVENTS_TOPIC } from '@tidemark/contracts';
 import type { Catalogue, Clock } from '@tidemark/core';
 import { createQueryEngine, DEFAULT_STATEMENT_LIMITS } from '@tidemark/query';
@@ -14,7 +14,9 @@ import { registerStatusRoutes } from './http/status-routes.ts';
 export interface GatewayRoutesOptions {
   readonly bus: Pick<Bus, 'bounds'>;
   readonly warehouse: Pick<WarehouseExecutor, 'query'>;
-  readonly catalog: Catalog;
+  readonly catalog: Pick<Catalog, 'apiKeys'> & {
+    readonly pipeline: Pick<PipelineState, 'progress' | 'countDirty' | 'dirtyBuckets' | 'unknownMeasures'>;
+  };
   readonly catalogue: Catalogue;
   readonly authenticator: Authenticator;
   readonly rateLimiter: RateLimiter;

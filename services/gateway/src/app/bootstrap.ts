@@ -19,7 +19,7 @@ export interface BootstrapOptions {
  * once with the same bootstrap key.
  *
  * @returns the key in clear when it was minted just now: the only moment it can be shown; else null
- * @throws invalid-config when the bootstrap key is not a key
+ * @throws invalid-config when the bootstrap key is not a key, or another key of its public id is known
  */
 export async function ensureDefaultOrganization(options: BootstrapOptions): Promise<string | null> {
   const { catalog, clock, randomBytes, bootstrapKey } = options;
@@ -50,11 +50,20 @@ async function ensureBootstrapKey({ catalog, clock }: BootstrapOptions, key: str
       'TIDEMARK_BOOTSTRAP_KEY is not an API key (tm_…); `npm run -s mint-key` prints one',
     );
   }
-  if ((await catalog.apiKeys.find(parsed.publicId)) !== null) return;
+  const secretHash = hashSecret(parsed.secret);
+  const known = await catalog.apiKeys.find(parsed.publicId);
+  if (known !== null) {
+    // Started with it, nobody could get in, and nothing would say why.
+    if (known.secretHash === secretHash) return;
+    throw new AppError(
+      'invalid-config',
+      `TIDEMARK_BOOTSTRAP_KEY is not the key known as ${parsed.publicId}: its secret part differs`,
+    );
+  }
   try {
     await catalog.apiKeys.create({
       publicId: parsed.publicId,
-      secretHash: hashSecret(parsed.secret),
+      secretHash,
       organization: DEFAULT_ORGANIZATION,
       name: 'bootstrap key',
       role: 'admin',

@@ -2,13 +2,16 @@ import Type from 'typebox';
 import { AppError } from '@tidemark/core';
 import type { ApiKeyRecord, Clock } from '@tidemark/core';
 import type { ApiKeys } from '@tidemark/catalog';
-
 import { mintApiKey } from '@tidemark/runtime';
 import type { HttpServer } from '@tidemark/runtime';
 import type { Access } from './access.ts';
 import { problemResponses } from './responses.ts';
 
 export const API_KEY_NAME_LENGTH_MAX = 200;
+/** No control characters: a NUL is more than Postgres takes, and the others spoil lists and logs. */
+const NAME_PATTERN = '^[^\\u0000-\\u001f\\u007f]+$';
+/** What no key's public part looks like is not looked up. */
+const PUBLIC_ID = /^[0-9a-z]{1,64}$/;
 
 const RoleSchema = Type.Union([Type.Literal('producer'), Type.Literal('viewer'), Type.Literal('admin')]);
 const InstantOrNull = Type.Union([Type.String({ format: 'date-time' }), Type.Null()]);
@@ -29,7 +32,7 @@ const NewApiKeySchema = Type.Object(
 );
 const ApiKeyRequestSchema = Type.Object(
   {
-    name: Type.String({ minLength: 1, maxLength: API_KEY_NAME_LENGTH_MAX }),
+    name: Type.String({ minLength: 1, maxLength: API_KEY_NAME_LENGTH_MAX, pattern: NAME_PATTERN }),
     role: RoleSchema,
     expiresAt: Type.Optional(Type.String({ format: 'date-time' })),
   },
@@ -50,6 +53,7 @@ export function registerApiKeyRoutes(app: HttpServer, options: ApiKeyRoutesOptio
   app.get(
     '/api/v1/api-keys',
     {
+      onRequest: access.requires('admin'),
       schema: {
         tags,
         summary: 'List the keys of the organization, revoked ones included',
@@ -57,14 +61,15 @@ export function registerApiKeyRoutes(app: HttpServer, options: ApiKeyRoutesOptio
       },
     },
     async (request, reply) => {
-      const { organization } = await access(request, reply, 'admin');
-      return { apiKeys: (await apiKeys.list(organization)).map(toApiKey) };
+      const { organization } = access.principalOf(request);
+      return reply.send({ apiKeys: (await apiKeys.list(organization)).map(toApiKey) });
     },
   );
 
   app.post(
     '/api/v1/api-keys',
     {
+      onRequest: access.requires('admin'),
       schema: {
         tags,
         summary: 'Create a key',
@@ -73,7 +78,7 @@ export function registerApiKeyRoutes(app: HttpServer, options: ApiKeyRoutesOptio
       },
     },
     async (request, reply) => {
-      const { organization } = await access(request, reply, 'admin');
+      const { organization } = access.principalOf(request);
       const { name, role, expiresAt } = request.body;
       const nowMs = clock.nowMs();
       const expiresAtMs = expiresAt === undefined ? null : Date.parse(expiresAt);
@@ -101,6 +106,7 @@ export function registerApiKeyRoutes(app: HttpServer, options: ApiKeyRoutesOptio
   app.delete(
     '/api/v1/api-keys/:id',
     {
+      onRequest: access.requires('admin'),
       schema: {
         tags,
         summary: 'Revoke a key; it stops working within five seconds',
@@ -109,9 +115,9 @@ export function registerApiKeyRoutes(app: HttpServer, options: ApiKeyRoutesOptio
       },
     },
     async (request, reply) => {
-      const { organization } = await access(request, reply, 'admin');
+      const { organization } = access.principalOf(request);
       const { id } = request.params;
-      if (!(await apiKeys.revoke(organization, id, clock.nowMs()))) {
+      if (!PUBLIC_ID.test(id) || !(await apiKeys.revoke(organization, id, clock.nowMs()))) {
         throw new AppError('not-found', `there is no API key ${id}`);
       }
       return reply.status(204).send(null);

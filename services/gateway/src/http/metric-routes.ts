@@ -16,6 +16,7 @@ export function registerMetricRoutes(app: HttpServer, { catalogue, access }: Met
   app.get(
     '/api/v1/metrics',
     {
+      onRequest: access.requires('viewer'),
       schema: {
         tags,
         summary: 'The metrics that this key may ask for',
@@ -23,16 +24,17 @@ export function registerMetricRoutes(app: HttpServer, { catalogue, access }: Met
       },
     },
     async (request, reply) => {
-      const { role } = await access(request, reply, 'viewer');
-      return {
+      const { role } = access.principalOf(request);
+      return reply.send({
         metrics: catalogue.metrics.filter((metric) => roleAllows(role, metric.role)).map(toMetricDescription),
-      };
+      });
     },
   );
 
   app.get(
     '/api/v1/metrics/:key',
     {
+      onRequest: access.requires('viewer'),
       schema: {
         tags,
         summary: 'One metric',
@@ -41,12 +43,12 @@ export function registerMetricRoutes(app: HttpServer, { catalogue, access }: Met
       },
     },
     async (request, reply) => {
-      const { role } = await access(request, reply, 'viewer');
+      const { role } = access.principalOf(request);
       const metric = catalogue.metric(request.params.key);
       if (metric === null || !roleAllows(role, metric.role)) {
         throw new AppError('not-found', `there is no metric ${request.params.key} for this key`);
       }
-      return toMetricDescription(metric);
+      return reply.send(toMetricDescription(metric));
     },
   );
 }

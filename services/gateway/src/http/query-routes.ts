@@ -13,35 +13,43 @@ export interface QueryRoutesOptions {
 }
 
 export function registerQueryRoutes(app: HttpServer, { engine, access }: QueryRoutesOptions): void {
+  const onRequest = access.requires('viewer');
   const common = {
     tags: ['Questions'],
     response: { 200: AnswerSchema, ...problemResponses(400, 401, 403, 422, 429, 503) },
   };
 
-  /** A question whose asker has gone costs nothing more. */
-  async function answer(request: FastifyRequest, reply: FastifyReply, query: () => Query): Promise<Answer> {
-    const principal = await access(request, reply, 'viewer');
+  /** A question whose asker has gone costs nothing more, and is nobody's fault. */
+  async function answer(request: FastifyRequest, reply: FastifyReply, query: Query): Promise<FastifyReply> {
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
-    void reply.header('cache-control', 'private, no-store');
-    return engine.ask(principal, query(), { signal: gone.signal });
+    if (reply.raw.destroyed) gone.abort();
+    try {
+      const found = await engine.ask(access.principalOf(request), query, { signal: gone.signal });
+      return await reply.header('cache-control', 'private, no-store').send(toWire(found));
+    } catch (error) {
+      if (!gone.signal.aborted) throw error;
+      return reply.hijack();
+    }
   }
 
   app.post(
     '/api/v1/query',
     {
+      onRequest,
       schema: {
         ...common,
         summary: 'Ask for metrics by time, zone and dimension',
         body: QueryRequestSchema,
       },
     },
-    async (request, reply) => reply.send(toWire(await answer(request, reply, () => request.body))),
+    async (request, reply) => answer(request, reply, request.body),
   );
 
   app.get(
     '/api/v1/metrics/:key/series',
     {
+      onRequest,
       schema: {
         ...common,
         summary: 'The same question about one metric, in a URL',
@@ -49,10 +57,7 @@ export function registerQueryRoutes(app: HttpServer, { engine, access }: QueryRo
         querystring: SeriesParametersSchema,
       },
     },
-    async (request, reply) =>
-      reply.send(
-        toWire(await answer(request, reply, () => toSeriesQuery(request.params.key, request.query))),
-      ),
+    async (request, reply) => answer(request, reply, toSeriesQuery(request.params.key, request.query)),
   );
 }
 

@@ -1,0 +1,218 @@
+/** A gateway over stores in memory, for this service's tests. */
+import { createHash } from 'node:crypto';
+import { Writable } from 'node:stream';
+import type { ApiKeys, Catalog, Organization } from '@tidemark/catalog';
+import { AppError, createCatalogue, ROLES } from '@tidemark/core';
+import type { ApiKeyRecord, Clock, OrganizationId, Pack, Role } from '@tidemark/core';
+import {
+  createAuthenticator,
+  createHttpServer,
+  createLogger,
+  createRateLimiter,
+  createTelemetry,
+  mintApiKey,
+  registerOpenApi,
+} from '@tidemark/runtime';
+import type { HttpServer } from '@tidemark/runtime';
+import type { Row, Statement } from '@tidemark/warehouse';
+import { DEFAULT_ORGANIZATION } from './app/bootstrap.ts';
+import { registerGatewayRoutes } from './routes.ts';
+
+export const NOW_MS = Date.UTC(2026, 0, 15, 12);
+
+const common = { description: 'For tests', unit: '1', direction: 'neutral', dimensions: ['plan'] } as const;
+const PACK: Pack = {
+  key: 'shop',
+  title: 'Shop',
+  description: 'For tests',
+  eventTypes: [
+    {
+      type: 'order.placed',
+      title: 'Order placed',
+      description: 'For tests',
+      fields: [{ field: 'data.plan', type: 'string', description: 'The plan' }],
+    },
+  ],
+  dimensions: [{ key: 'plan', title: 'Plan', field: 'data.plan', rolledUp: true }],
+  metrics: [
+    {
+      ...common,
+      kind: 'base',
+      key: 'shop.orders',
+      title: 'Orders',
+      eventTypes: ['order.placed'],
+      aggregation: 'count',
+    },
+    {
+      ...common,
+      kind: 'base',
+      key: 'shop.secret_orders',
+      title: 'Secret',
+      eventTypes: ['order.placed'],
+      aggregation: 'count',
+      role: 'admin',
+    },
+  ],
+  importMappings: [],
+  recorders: [],
+};
+
+/** Distinct bytes that are the same in every run. */
+export function createTestBytes(seed: string): (size: number) => Uint8Array {
+  let calls = 0;
+  return (size) => {
+    calls += 1;
+    return createHash('sha512').update(`${seed} ${calls}`).digest().subarray(0, size);
+  };
+}
+
+export function createMemoryApiKeys(): ApiKeys & { readonly records: Map<string, ApiKeyRecord> } {
+  const records = new Map<string, ApiKeyRecord>();
+  return {
+    records,
+    async create(key) {
+      await Promise.resolve();
+      if (records.has(key.publicId)) throw new AppError('conflict', `${key.publicId} is taken`);
+      const record = { ...key, revokedAtMs: null };
+      records.set(key.publicId, record);
+      return record;
+    },
+    find: (publicId) => Promise.resolve(records.get(publicId) ?? null),
+    list: (organization) =>
+      Promise.resolve(
+        [...records.values()].filter((record) => record.organization === organization).toReversed(),
+      ),
+    revoke(organization, publicId, nowMs) {
+      const record = records.get(publicId);
+      if (record === undefined || record.organization !== organization) return Promise.resolve(false);
+      records.set(publicId, { ...record, revokedAtMs: record.revokedAtMs ?? nowMs });
+      return Promise.resolve(true);
+    },
+  };
+}
+
+export function createMemoryOrganizations(): Catalog['organizations'] {
+  const organizations = new Map<OrganizationId, Organization>();
+  return {
+    ensure(id, name, createdAtMs) {
+      const organization = organizations.get(id) ?? { id, name, createdAtMs };
+      organizations.set(id, organization);
+      return Promise.resolve(organization);
+    },
+    find: (id) => Promise.resolve(organizations.get(id) ?? null),
+    list: () => Promise.resolve([...organizations.values()]),
+  };
+}
+
+function createCounters(): { increment(key: string, by: number): Promise<number> } {
+  const totals = new Map<string, number>();
+  return {
+    increment(key, by) {
+      totals.set(key, (totals.get(key) ?? 0) + by);
+      return Promise.resolve(totals.get(key) ?? 0);
+    },
+  };
+}
+
+export interface TestGateway {
+  readonly app: HttpServer;
+  /** Every route there is, those of the server itself included. */
+  readonly routes: readonly { readonly method: string; readonly url: string }[];
+  readonly apiKeys: ReturnType<typeof createMemoryApiKeys>;
+  readonly keyOf: Readonly<Record<Role, string>>;
+  readonly logged: () => string;
+  setNow(ms: number): void;
+}
+
+export interface TestGatewayOptions {
+  readonly answer?: (statement: Statement) => Promise<readonly Row[]>;
+  readonly requestsMax?: number;
+  /** Progress of the partitions of the events topic; two partitions that are up to date when absent. */
+  readonly progress?: readonly {
+    readonly partition: number;
+    readonly nextOffset: number;
+    readonly arrivedThroughMs: number;
+  }[];
+}
+
+export async function createTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  let nowMs = NOW_MS;
+  const clock: Clock = { nowMs: () => nowMs, sleep: () => Promise.resolve() };
+  const lines: string[] = [];
+  const destination = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      lines.push(chunk.toString());
+      done();
+    },
+  });
+  const log = createLogger({ service: 'test', level: 'warn', destination });
+  const telemetry = createTelemetry({ withProcessFigures: false });
+  const apiKeys = createMemoryApiKeys();
+  const app = createHttpServer({ log, telemetry });
+  const routes: { method: string; url: string }[] = [];
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const one of [method].flat()) routes.push({ method: one, url });
+  });
+  await registerOpenApi(app, { title: 'Test', description: 'For tests', version: '1' });
+  const known = [0, 1].map((partition) => ({ partition, nextOffset: 5, arrivedThroughMs: NOW_MS }));
+  const progress = (options.progress ?? known).map((entry) => ({ topic: 'tidemark.events', ...entry }));
+  registerGatewayRoutes(app, {
+    bus: {
+      bounds: (topic) =>
+        Promise.resolve(
+          [0, 1].map((partition) => ({
+            partition,
+            startOffset: 2,
+            endOffset: topic === 'tidemark.events' ? 7 : 3,
+          })),
+        ),
+    },
+    warehouse: {
+      query: async <T extends Row>(statement: Statement) =>
+        ((await options.answer?.(statement)) ?? []) as T[],
+    },
+    catalog: {
+      apiKeys,
+      pipeline: {
+        progress: () => Promise.resolve(progress),
+        countDirty: () => Promise.resolve(3),
+        dirtyBuckets: () => Promise.resolve([]),
+        unknownMeasures: () => Promise.resolve([]),
+      },
+    },
+    catalogue: createCatalogue([PACK]),
+    authenticator: createAuthenticator({ findKey: (id) => apiKeys.find(id), clock, telemetry }),
+    rateLimiter: createRateLimiter({ counters: createCounters(), clock, log, telemetry }),
+    clock,
+    randomBytes: createTestBytes('created'),
+    allowedLatenessMs: 0,
+    requestsMax: options.requestsMax ?? 1_000,
+  });
+  const randomBytes = createTestBytes('given');
+  const keys = await Promise.all(
+    ROLES.map(async (role) => {
+      const { key, publicId, secretHash } = mintApiKey(randomBytes);
+      const organization = DEFAULT_ORGANIZATION;
+      await apiKeys.create({
+        publicId,
+        secretHash,
+        organization,
+        name: role,
+        role,
+        createdAtMs: 0,
+        expiresAtMs: null,
+      });
+      return [role, key] as const;
+    }),
+  );
+  return {
+    app,
+    routes,
+    apiKeys,
+    keyOf: Object.fromEntries(keys) as Record<Role, string>,
+    logged: () => lines.join(''),
+    setNow: (ms) => {
+      nowMs = ms;
+    },
+  };
+}
