@@ -140,3 +140,14 @@ export interface BusLog {
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
+
+/** What a record weighs against bounds of memory: key, value and headers. */
+export function recordBytes({
+  key,
+  value,
+  headers,
+}: Pick<OutgoingRecord, 'key' | 'value' | 'headers'>): number {
+  let bytes = key.length + value.length;
+  for (const name in headers) bytes += name.length + (headers[name]?.length ?? 0);
+  return bytes;
+}

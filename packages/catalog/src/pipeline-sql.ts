@@ -122,3 +122,11 @@ export const UNKNOWN_MEASURES = `
 SELECT f.fingerprint FROM unnest($1::text[]) AS f (fingerprint)
 WHERE NOT EXISTS (SELECT 1 FROM pipeline_measures AS m WHERE m.fingerprint = f.fingerprint AND m.is_confirmed)
 ORDER BY f.fingerprint`;
+
+/** $1 fingerprints, sorted. */
+export const ARE_ADOPTED = `
+SELECT ARRAY (SELECT fingerprint FROM pipeline_measures ORDER BY fingerprint COLLATE "C") = $1::text[] AS adopted`;
+
+/** $1 a version that is in use. */
+export const RAISE_VERSION = `
+SELECT setval('pipeline_versions', greatest($1::bigint, (SELECT last_value FROM pipeline_versions)))`;

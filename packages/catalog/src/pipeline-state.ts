@@ -8,11 +8,13 @@ import {
 } from '@tidemark/core';
 import {
   ADOPT_MEASURES,
+  ARE_ADOPTED,
   CLAIM_DIRTY,
   CLEAR_DIRTY,
   CONFIRM_MEASURES,
   COUNT_DIRTY,
   MARK_DIRTY,
+  RAISE_VERSION,
   RECORD_PROGRESS,
   RELEASE_CLAIM,
   SELECT_DIRTY,
@@ -111,6 +113,13 @@ export function createPipelineState(executor: Pick<SqlExecutor, 'query'>): Pipel
     },
     async adoptMeasures(fingerprints, nowMs) {
       await executor.query(ADOPT_MEASURES, [sortedSet(fingerprints), nowMs]);
+    },
+    async areAdopted(fingerprints) {
+      const [row] = await executor.query<{ adopted: boolean }>(ARE_ADOPTED, [sortedSet(fingerprints)]);
+      return row?.adopted === true;
+    },
+    async raiseVersion(version) {
+      await executor.query(RAISE_VERSION, [version.toString()]);
     },
     async confirmMeasures(fingerprints) {
       await executor.query(CONFIRM_MEASURES, [sortedSet(fingerprints)]);

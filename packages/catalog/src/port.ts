@@ -98,12 +98,17 @@ export interface PipelineState {
   recordProgress(progress: readonly PartitionProgress[]): Promise<void>;
   progress(topic: string): Promise<readonly PartitionProgress[]>;
   /**
-   * Marks buckets, replacing older marks. `settleMs` delays the first claim of a bucket by tier, so that a day is not
+   * Marks buckets, replacing older marks. The first claim of a bucket is delayed by tier (`TIER_SETTLE_MS`), so that a day is not
    * recomputed for each of a thousand late events; a mark that waits already keeps its time.
    */
   markDirty(buckets: readonly DirtyBucket[], nowMs: number): Promise<void>;
   /** One tier, one organization (the one that waits longest), at most `maxBuckets`; null when nothing is due. */
   claimDirty(options: ClaimOptions): Promise<Claim | null>;
+  /**
+   * Makes every later claim's version greater than this one. For a catalog that is younger than the warehouse: rollup rows with
+   * versions it never drew would win over what it makes.
+   */
+  raiseVersion(version: bigint): Promise<void>;
   /** After the rollup rows are durable. */
   clearDirty(claim: Claim): Promise<void>;
   /** Gives unfinished buckets back before their lease ends. */
@@ -121,6 +126,8 @@ export interface PipelineState {
    * a release with other measures get nothing, so no bucket becomes clean without them.
    */
   adoptMeasures(fingerprints: readonly string[], nowMs: number): Promise<void>;
+  /** Whether these, and no others, are the adopted measures: if not, another release has adopted its own since. */
+  areAdopted(fingerprints: readonly string[]): Promise<boolean>;
   /** Call after every bucket that may lack the measures' rollups is durably marked. Idempotent. */
   confirmMeasures(fingerprints: readonly string[]): Promise<void>;
   /** Those that are not adopted or not confirmed: clean buckets may lack their rollups, so they are answered from raw. */

@@ -16,7 +16,7 @@ import type { WarehouseExecutor } from '@tidemark/warehouse';
 import { type Asking, type Reading, rankGroups, readFigures } from './asking.ts';
 import { estimatesOf } from './estimates.ts';
 import { POINTS_MAX, type StatementLimits } from './limits.ts';
-import { createMeasureRegister, type QueryPipeline } from './pipeline.ts';
+import { type QueryPipeline, rolledUpMeasures } from './pipeline.ts';
 import { changePercent, dimensionsOf, type FigureTable, type Group, groupKey, pointsOf } from './series.ts';
 import { type Layout, layoutOf, planLayout, planRaw, rangeOf, wholeLayout } from './sources.ts';
 import { type ResolvedQuery, resolveQuery, rollupsSuffice } from './validate.ts';
@@ -50,7 +50,6 @@ export interface QueryEngine {
 
 export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
   const { catalogue, clock, pipeline } = options;
-  const registeredOf = createMeasureRegister(pipeline);
   return {
     async ask(principal, query, { signal } = {}) {
       const nowMs = clock.nowMs();
@@ -58,7 +57,10 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
       const main = layoutOf({ fromMs: resolved.fromMs, toMs: resolved.toMs }, resolved);
       // Measures and progress before marks before rows: see pipeline.ts.
       const bases = resolved.metrics.flatMap(baseMetricsOf);
-      const registered = await registeredOf(bases.map(({ measure }) => measure.fingerprint));
+      const rolledUp = await rolledUpMeasures(
+        pipeline,
+        bases.map(({ measure }) => measure.fingerprint),
+      );
       const progress = await pipeline.progress(options.eventsTopic);
       const completeMs = completeThroughMs(
         progress.map(({ arrivedThroughMs }) => arrivedThroughMs),
@@ -72,7 +74,7 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
         signal,
       };
       const rollsUp = (base: CatalogueBaseMetric) =>
-        registered.has(base.measure.fingerprint) && rollupsSuffice(resolved, base);
+        rolledUp.has(base.measure.fingerprint) && rollupsSuffice(resolved, base);
       const read = (layout: Layout) => readingOf(layout, asking, { pipeline, completeMs, rollsUp });
 
       const mainReading = await read(main);

@@ -1,8 +1,8 @@
 /**
  * What the engine must know of the pipeline, and why its answers are right while the pipeline runs.
  *
- * The engine reads which measures are registered and progress, THEN dirty marks, THEN the warehouse. The aggregator stores rows, then marks their buckets in
- * all tiers, then records progress; the rollup worker writes a bucket's rows, then clears its mark if nobody renewed it.
+ * The engine reads which measures are rolled up and progress, THEN dirty marks, THEN the warehouse. The aggregator stores
+ * rows, then marks their buckets in all tiers, then records progress; the rollup worker writes a bucket's rows, then clears its mark if nobody renewed it.
  *
  * - A bucket closed by the progress read, with no mark in the marks read: every row counted by that progress was marked before
  *   (marks precede progress), so a missing mark means that it was cleared, and its rollup holds those rows. Were the marks read
@@ -11,7 +11,7 @@
  * - A marked bucket is read from raw, which is right at any time, whatever the worker does meanwhile.
  * - The worker replaces a rollup between the marks and the read: the newer rows hold more of raw, never less, and the greatest
  *   version stands.
- * - A measure that was declared lately has no rollup in buckets closed before. It is answered from raw until it is registered,
+ * - A measure that was declared lately has no rollup in buckets closed before. It is answered from raw until it is confirmed,
  *   which is after all those buckets are marked; from then on their marks say, one by one, where its rollups are made.
  * - Tiers are judged one by one, each by marks read before its rows: it does not matter that they are read one after another.
  *
@@ -36,18 +36,15 @@ export interface QueryPipeline {
 }
 
 /**
- * Which measures may be read from rollups. Once registered a measure stays so, so it is asked for until then and never again.
+ * Which of the measures may be read from rollups. Asked for every question: a release with other measures may be adopted at any
+ * time, and makes rollups without ours from then on.
+ * @throws catalog-unavailable
  */
-export function createMeasureRegister(
+export async function rolledUpMeasures(
   pipeline: Pick<QueryPipeline, 'unknownMeasures'>,
-): (fingerprints: readonly string[]) => Promise<ReadonlySet<string>> {
-  const registered = new Set<string>();
-  return async (fingerprints) => {
-    const doubtful = [...new Set(fingerprints)].filter((fingerprint) => !registered.has(fingerprint));
-    if (doubtful.length > 0) {
-      const unknown = new Set(await pipeline.unknownMeasures(doubtful));
-      for (const fingerprint of doubtful) if (!unknown.has(fingerprint)) registered.add(fingerprint);
-    }
-    return new Set(fingerprints.filter((fingerprint) => registered.has(fingerprint)));
-  };
+  fingerprints: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const distinct = new Set(fingerprints);
+  for (const unknown of await pipeline.unknownMeasures([...distinct])) distinct.delete(unknown);
+  return distinct;
 }

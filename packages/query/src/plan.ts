@@ -38,8 +38,9 @@ export const INTERVALS_MAX = 2_000;
 
 export function planSources(request: PlanRequest): SourcePlan {
   const { tiers } = request;
-  // The finest tier goes first (marks shatter it most), then the widest (its cells leave two narrow ends per output bucket).
-  for (const kept of [tiers, tiers.slice(0, -1), tiers.slice(1, -1), tiers.slice(0, 1)]) {
+  // Finer tiers go first: marks shatter them most. A wider one never goes alone: of a finer tier, marks are known only in the gaps
+  // that the wider ones leave.
+  for (const kept of [tiers, tiers.slice(0, -1), tiers.slice(0, 1)]) {
     const plan = layOut({ ...request, tiers: kept });
     if (countIntervals(plan) <= INTERVALS_MAX) return plan;
   }

@@ -122,7 +122,12 @@ export async function startStandalone(
   const health = createHealth({
     clock,
     stopping: lifecycle.stopping,
-    checks: { bus: () => bus.ping(), warehouse: () => warehouse.ping(), catalog: () => catalog.ping() },
+    checks: {
+      bus: () => bus.ping(),
+      warehouse: () => warehouse.ping(),
+      catalog: () => catalog.ping(),
+      partitions: () => aggregator.assertGoing(),
+    },
   });
   registerOperationsRoutes(app, health, telemetry);
   lifecycle.onStop('http', () => app.close());

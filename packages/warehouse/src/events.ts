@@ -77,8 +77,13 @@ export interface EventStore {
     partition: PartitionRef,
     fromOffset: number,
   ): Promise<readonly { readonly organization: OrganizationId; readonly minuteMs: number }[]>;
-  /** Minutes of every organization that raw holds, for making every rollup anew. @throws warehouse-unavailable */
-  allMinutes(): Promise<readonly { readonly organization: OrganizationId; readonly minuteMs: number }[]>;
+  /**
+   * Minutes of every organization that raw holds, for making every rollup anew: one list for each day of arrival, so a minute may
+   * come more than once. @throws warehouse-unavailable
+   */
+  allMinutes(): AsyncIterable<
+    readonly { readonly organization: OrganizationId; readonly minuteMs: number }[]
+  >;
 }
 
 export interface EventStoreOptions {
@@ -191,13 +196,20 @@ export function createEventStore(warehouse: WarehouseExecutor, options: EventSto
       );
     },
 
-    async allMinutes() {
-      return toMinutes(
-        await select<{ organization: string; minute: string }>(
-          `SELECT DISTINCT toString(organization) AS organization, ${minute} AS minute FROM events`,
-          undefined,
-        ),
+    async *allMinutes() {
+      const days = await select<{ day: string }>(
+        'SELECT DISTINCT toString(toYYYYMMDD(received_at)) AS day FROM events ORDER BY day',
+        undefined,
       );
+      for (const { day } of days) {
+        yield toMinutes(
+          await select<{ organization: string; minute: string }>(
+            `SELECT DISTINCT toString(organization) AS organization, ${minute} AS minute FROM events
+             WHERE toYYYYMMDD(received_at) = {day:UInt32}`,
+            { day: Number(day) },
+          ),
+        );
+      }
     },
   };
 }

@@ -37,6 +37,8 @@ export interface RollupStore {
    * @throws warehouse-unavailable, query-timeout
    */
   recompute(options: RecomputeOptions): Promise<number>;
+  /** The greatest version of any rollup row; 0 when there is none. @throws warehouse-unavailable, query-timeout */
+  greatestVersion(): Promise<bigint>;
 }
 
 export function createRollupStore(warehouse: WarehouseExecutor): RollupStore {
@@ -54,6 +56,15 @@ export function createRollupStore(warehouse: WarehouseExecutor): RollupStore {
         await warehouse.command(recomputeStatement({ ...options, measures: some }));
       }
       return measures.length;
+    },
+    async greatestVersion() {
+      const tables = Object.values(ROLLUP_TABLE).map(
+        (table) => `SELECT max(version) AS version FROM ${table}`,
+      );
+      const [row] = await warehouse.query<{ version: string }>({
+        sql: `SELECT max(version) AS version FROM (${tables.join(' UNION ALL ')})`,
+      });
+      return BigInt(row?.version ?? 0);
     },
   };
 }

@@ -69,7 +69,12 @@ export async function composeAggregator(
   const health = createHealth({
     clock,
     stopping: lifecycle.stopping,
-    checks: { bus: () => bus.ping(), warehouse: () => warehouse.ping(), catalog: () => catalog.ping() },
+    checks: {
+      bus: () => bus.ping(),
+      warehouse: () => warehouse.ping(),
+      catalog: () => catalog.ping(),
+      partitions: () => aggregator.assertGoing(),
+    },
   });
   registerOperationsRoutes(app, health, telemetry);
   lifecycle.onStop('http', () => app.close());

@@ -20,9 +20,9 @@ export const INGEST_LIMIT_FIELDS = {
     fallback: DEFAULT_EVENT_LIMITS.compressedBodyBytesMax,
   }),
   eventBytesMax: envInteger('TIDEMARK_INGEST_EVENT_BYTES_MAX', {
-    description: 'Bytes of one event; the bus must take records as large',
+    description: 'Bytes of one event; the bus must take records as large, and dead letters of them',
     minimum: 1024,
-    maximum: MIB,
+    maximum: MIB / 2,
     fallback: DEFAULT_EVENT_LIMITS.eventBytesMax,
   }),
   batchEventsMax: envInteger('TIDEMARK_INGEST_BATCH_EVENTS_MAX', {

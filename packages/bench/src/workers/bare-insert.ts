@@ -48,8 +48,7 @@ async function encodeInserts(
   for (let start = 0; start < rows; start += batchRows) {
     const count = Math.min(batchRows, rows - start);
     const batch = Array.from({ length: count }, (_, at) => sampleRow(firstOffset + start + at, random));
-    const token = `bare:${firstOffset + start}`;
-    await encoder.insert({ topic: EVENTS_TABLE, partition: 0, rows: batch, token });
+    await encoder.insert({ topic: EVENTS_TABLE, partition: 0, rows: batch });
   }
   return inserts;
 }

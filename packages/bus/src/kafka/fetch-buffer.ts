@@ -106,8 +106,10 @@ export class FetchBuffer implements RecordSource {
   }
 }
 
-function messageBytes({ key, value }: KafkaMessage): number {
-  return (value?.length ?? 0) + (key?.length ?? 0);
+function messageBytes({ key, value, headers }: KafkaMessage): number {
+  let bytes = (value?.length ?? 0) + (key?.length ?? 0);
+  for (const name in headers) bytes += name.length + (headers[name]?.length ?? 0);
+  return bytes;
 }
 
 function toBusRecord({ key, value, headers, timestamp, offset }: KafkaMessage): BusRecord {

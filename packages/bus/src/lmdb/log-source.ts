@@ -1,4 +1,4 @@
-import type { BusRecord } from '../port.ts';
+import { recordBytes, type BusRecord } from '../port.ts';
 import type { RecordSource } from '../spell.ts';
 import { decodeChunk } from './chunk-codec.ts';
 import type { LogPartition, LogStore } from './log-store.ts';
@@ -42,7 +42,7 @@ export class LogSource implements RecordSource {
     while (this.#decodedAt < this.#decoded.length && into.length < full && bytes < bytesMax) {
       const record = this.#decoded[this.#decodedAt++] as BusRecord;
       into.push(record);
-      bytes += record.value.length + record.key.length;
+      bytes += recordBytes(record);
       this.#position = record.offset + 1;
     }
     return bytes;

@@ -50,6 +50,16 @@ export function describeClaims(replicas: () => Replicas): void {
   });
 
   describe('claims', () => {
+    it('draw versions above any that is known to be in use', async () => {
+      const { pipeline } = replicas().first;
+      await pipeline.raiseVersion(1_000_000n);
+      await pipeline.raiseVersion(7n);
+      await pipeline.markDirty(minutes(ACME, 1), NOW_MS);
+      const claim = await pipeline.claimDirty(claimOptions());
+      assertClaimed(claim);
+      expect(claim.version).toBeGreaterThan(1_000_000n);
+    });
+
     it('give nothing to a release whose measures are not the adopted ones', async () => {
       const { pipeline } = replicas().first;
       await pipeline.markDirty(minutes(ACME, 1), NOW_MS);

@@ -67,6 +67,14 @@ export function describeProgress(replicas: () => Replicas): void {
       expect(await first.pipeline.unknownMeasures([])).toEqual([]);
     });
 
+    it('are adopted as a whole or not', async () => {
+      const { pipeline } = replicas().first;
+      await pipeline.adoptMeasures(['a', 'b'], NOW_MS);
+      expect(await pipeline.areAdopted(['b', 'a'])).toBe(true);
+      expect(await pipeline.areAdopted(['a'])).toBe(false);
+      expect(await pipeline.areAdopted(['a', 'b', 'c'])).toBe(false);
+    });
+
     it('stay confirmed while they are adopted again, and start anew after they were not', async () => {
       const { pipeline } = replicas().first;
       await pipeline.adoptMeasures(['a', 'b'], NOW_MS);

@@ -3,7 +3,7 @@ import type { Measure } from '@tidemark/core';
 import type { AssignedPartition, Consumer, ConsumerOptions } from '@tidemark/bus';
 import { declareTopics, EVENTS_TOPIC } from '@tidemark/contracts';
 import type { RollupStore } from '@tidemark/warehouse';
-import { drivePartition } from './partition-driver.ts';
+import { drivePartition, PartitionHalted } from './partition-driver.ts';
 import type { DriverDependencies, DriverOptions } from './partition-driver.ts';
 import { createProgressRecorder } from './progress-recorder.ts';
 import { runRollupWorker } from './rollup-worker.ts';
@@ -28,6 +28,11 @@ export interface AggregatorOptions extends DriverOptions {
 export interface Aggregator {
   /** Partitions owned now. */
   owned(): readonly number[];
+  /**
+   * For readiness: rejects with the reason while one of the owned partitions has stopped for a fault that going on would make
+   * worse. The others go on; the partition is tried again by its next owner, or after a restart.
+   */
+  assertGoing(): Promise<void>;
   /** Ends the batch under way or abandons it, leaves the group, ends the recomputation under way. Idempotent. */
   close(): Promise<void>;
 }
@@ -42,11 +47,20 @@ export async function startAggregator(
   await reportEveryPartition(dependencies, options);
   const progress = createProgressRecorder({ pipeline, clock, log });
   const running = new Map<AssignedPartition, Promise<void>>();
+  const halted = new Map<AssignedPartition, string>();
   const stopping = new AbortController();
 
   function drive(partition: AssignedPartition): void {
     const loop = drivePartition(partition, { ...dependencies, progress }, options)
-      .catch((error: unknown) => onFatal(error instanceof Error ? error : new Error(String(error))))
+      .catch((error: unknown) => {
+        if (!(error instanceof PartitionHalted)) return onFatal(toError(error));
+        log.fatal(
+          { err: error, partition: partition.partition },
+          'a partition has stopped; the others go on',
+        );
+        halted.set(partition, error.message);
+        partition.lost.addEventListener('abort', () => halted.delete(partition), { once: true });
+      })
       .finally(() => running.delete(partition));
     running.set(partition, loop);
   }
@@ -69,12 +83,16 @@ export async function startAggregator(
     onFailed: dependencies.onRollupFailed,
   };
   const worker = runRollupWorker(workerDependencies, options, stopping.signal).catch((error: unknown) =>
-    onFatal(error instanceof Error ? error : new Error(String(error))),
+    onFatal(toError(error)),
   );
 
   let closing: Promise<void> | undefined;
   return {
     owned: () => [...running.keys()].map((partition) => partition.partition),
+    assertGoing: async () => {
+      const [reason] = halted.values();
+      if (reason !== undefined) throw new Error(reason);
+    },
     close() {
       closing ??= (async () => {
         stopping.abort();
@@ -98,4 +116,8 @@ async function reportEveryPartition({ pipeline }: AggregatorDependencies, { part
       arrivedThroughMs: 0,
     })),
   );
+}
+
+function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

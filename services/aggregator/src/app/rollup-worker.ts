@@ -22,6 +22,8 @@ const ROLLUP_TIMEOUT_MS = 2 * MINUTE_MS;
 const ROLLUP_ALONE_LEASE_MS = ROLLUP_TIMEOUT_MS + ROLLUP_LEASE_MS;
 /** Buckets recomputed in one statement; half of those that failed after a failure, doubled again after a success. */
 const ROLLUP_BUCKETS_MAX = 256;
+/** How long another release may hold its own measures (a roll-out, a roll-back) before ours are adopted again. */
+const ADOPT_AGAIN_MS = 5 * MINUTE_MS;
 const FAILURE_PAUSE_MS = 2 * SECOND_MS;
 /** Minutes marked at once when every rollup is made anew. */
 const REMARK_MINUTES = 5_000;
@@ -42,27 +44,32 @@ export interface RollupWorkerOptions {
 }
 
 /**
- * Marks every bucket dirty when a measure is declared that rollups were never made of. A question about it is answered from raw
+ * Makes the measures of this release those that rollups are made of, and marks every bucket dirty when a measure is declared that rollups were never made of. A question about it is answered from raw
  * until the measure is confirmed (which is after every mark is durable), and bucket by bucket from rollups as they are made.
  */
-async function markForNewMeasures({
+async function adoptMeasures({
   pipeline,
+  rollups,
   events,
   measures,
   clock,
   log,
 }: RollupWorkerDependencies): Promise<void> {
   const fingerprints = fingerprintsOf(measures);
+  await pipeline.raiseVersion(await rollups.greatestVersion());
   await pipeline.adoptMeasures(fingerprints, clock.nowMs());
   const unknown = await pipeline.unknownMeasures(fingerprints);
   if (unknown.length === 0) return;
-  const minutes = await events.allMinutes();
-  for (let start = 0; start < minutes.length; start += REMARK_MINUTES) {
-    await pipeline.markDirty(bucketsOf(minutes.slice(start, start + REMARK_MINUTES)), clock.nowMs());
+  let marked = 0;
+  for await (const minutes of events.allMinutes()) {
+    for (let start = 0; start < minutes.length; start += REMARK_MINUTES) {
+      await pipeline.markDirty(bucketsOf(minutes.slice(start, start + REMARK_MINUTES)), clock.nowMs());
+    }
+    marked += minutes.length;
   }
   await pipeline.confirmMeasures(unknown);
   log.info(
-    { measures: unknown.length, minutes: minutes.length },
+    { measures: unknown.length, minutes: marked },
     'new measures: rollups will be made for what is stored',
   );
 }
@@ -75,13 +82,22 @@ export async function runRollupWorker(
 ): Promise<void> {
   const { clock, log } = dependencies;
   let bucketsMax = ROLLUP_BUCKETS_MAX;
-  let isAdopted = false;
+  let adoptAtMs = clock.nowMs();
   while (!stop.aborted) {
     try {
-      if (!isAdopted) await markForNewMeasures(dependencies);
-      isAdopted = true;
+      if (clock.nowMs() >= adoptAtMs) {
+        await adoptMeasures(dependencies);
+        adoptAtMs = Number.POSITIVE_INFINITY;
+      }
       const claim = await claimDue(dependencies, options, bucketsMax);
       if (claim === null) {
+        if (adoptAtMs === Number.POSITIVE_INFINITY && !(await areOursAdopted(dependencies))) {
+          log.warn(
+            { adoptAgainMs: ADOPT_AGAIN_MS },
+            'another release has adopted other measures: no rollups are made here',
+          );
+          adoptAtMs = clock.nowMs() + ADOPT_AGAIN_MS;
+        }
         await clock.sleep(ROLLUP_IDLE_MS, stop);
         continue;
       }
@@ -104,6 +120,10 @@ export async function runRollupWorker(
     }
     await clock.sleep(FAILURE_PAUSE_MS, stop);
   }
+}
+
+function areOursAdopted({ pipeline, measures }: RollupWorkerDependencies): Promise<boolean> {
+  return pipeline.areAdopted(fingerprintsOf(measures));
 }
 
 async function claimDue(

@@ -1,7 +1,7 @@
 /** From records of the bus to what is stored, dropped and buried: pure, so a replay gives the same. */
 import { DAY_MS, MINUTE_MS } from '@tidemark/core';
 import type { ErrorCode, OrganizationId } from '@tidemark/core';
-import type { BusRecord } from '@tidemark/bus';
+import { recordBytes, type BusRecord } from '@tidemark/bus';
 import { decodeEventRecord } from '@tidemark/contracts';
 import type { DecodedEvent } from '@tidemark/contracts';
 import { identityKey, identityOf } from './identity.ts';
@@ -55,12 +55,6 @@ export function batchPrefix(records: readonly BusRecord[]): number {
     return index > 0 && (bytes > BATCH_BYTES_MAX || Math.floor(record.timestampMs / DAY_MS) !== day);
   });
   return end === -1 ? records.length : end;
-}
-
-function recordBytes({ key, value, headers }: BusRecord): number {
-  let bytes = key.length + value.length;
-  for (const name in headers) bytes += name.length + (headers[name]?.length ?? 0);
-  return bytes;
 }
 
 /** @param records at least one, in offset order, of one arrival day */
