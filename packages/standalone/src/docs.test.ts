@@ -23,7 +23,12 @@ function rowsOf(page: string): string[] {
 }
 
 function fieldRow({ name, description, fallback }: ConfigField<unknown>): string {
-  const shown = fallback === undefined ? 'required' : fallback === null ? 'none' : String(fallback);
+  const shown =
+    fallback === undefined
+      ? 'required'
+      : fallback === null
+        ? 'none'
+        : JSON.stringify(fallback).replaceAll('"', '');
   return `| \`${name}\` | ${description} | ${shown} |`;
 }
 

@@ -4,7 +4,7 @@ import { textOfJson } from './conformance-stores-fold.ts';
 import { eventBatch, eventRow, measureOf, NOON_MS, organizationId } from './conformance-stores-rows.ts';
 import { aggregateRaw, readRollups } from './conformance-stores-states.ts';
 import type { ReadState } from './conformance-stores-states.ts';
-import type { Stores } from './conformance-stores.ts';
+import type { Stores } from './conformance-stores-opened.ts';
 
 const TIMEOUT_MS = 30_000;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { MINUTE_MS } from '@tidemark/core';
-import type { Stores } from './conformance-stores.ts';
+import type { Stores } from './conformance-stores-opened.ts';
 import { eventBatch, eventRow, NOON_MS, organizationId, unique } from './conformance-stores-rows.ts';
 import type { EventRow, PartitionRef, StoredIdentity } from './events.ts';
 

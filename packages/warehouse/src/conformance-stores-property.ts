@@ -8,7 +8,7 @@ import { NOON_MS, organizationId } from './conformance-stores-rows.ts';
 import { aggregateRaw, LEVELS } from './conformance-stores-states.ts';
 import type { ReadState } from './conformance-stores-states.ts';
 import { createRollupWriter, MEASURES, TIMEOUT_MS } from './conformance-stores-writer.ts';
-import type { Stores } from './conformance-stores.ts';
+import type { Stores } from './conformance-stores-opened.ts';
 import { QUANTILE_RELATIVE_ERROR } from './measure-sql.ts';
 
 const WORLDS = 4;

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { MINUTE_MS } from '@tidemark/core';
 import { eventBatch, eventRow, measureOf, NOON_MS, organizationId, TYPE } from './conformance-stores-rows.ts';
 import { COUNTS, createRollupWriter, MEASURES, SUMS, TIMEOUT_MS } from './conformance-stores-writer.ts';
-import type { Stores } from './conformance-stores.ts';
+import type { Stores } from './conformance-stores-opened.ts';
 import { MEASURES_PER_STATEMENT_MAX } from './rollups.ts';
 
 const range = (length: number) => Array.from({ length }, (_, index) => index);

@@ -3,7 +3,7 @@ import { decimalOf, decimalText } from './conformance-stores-fold.ts';
 import { eventBatch, eventRow, measureOf, NOON_MS, organizationId } from './conformance-stores-rows.ts';
 import { aggregateRaw } from './conformance-stores-states.ts';
 import { createRollupWriter, SUMS } from './conformance-stores-writer.ts';
-import type { Stores } from './conformance-stores.ts';
+import type { Stores } from './conformance-stores-opened.ts';
 
 const range = (length: number) => Array.from({ length }, (_, index) => index);
 

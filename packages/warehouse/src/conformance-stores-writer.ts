@@ -4,7 +4,7 @@ import type { FoldEvent } from './conformance-stores-fold.ts';
 import { eventBatch, eventRow, measureOf, NOON_MS, unique } from './conformance-stores-rows.ts';
 import { readRollups } from './conformance-stores-states.ts';
 import type { StateRequest } from './conformance-stores-states.ts';
-import type { Stores } from './conformance-stores.ts';
+import type { Stores } from './conformance-stores-opened.ts';
 
 export const TIMEOUT_MS = 30_000;
 const DIMENSIONS = { plan: 'data.plan', region: 'data.place.region' };

@@ -5,22 +5,15 @@ import { describeRollupFold } from './conformance-stores-property.ts';
 import { describeRollupStore } from './conformance-stores-rollups.ts';
 import { describeValues } from './conformance-stores-values.ts';
 import type { WarehouseHarness } from './conformance.ts';
-import { createEventStore, type EventStore } from './events.ts';
+import type { Stores } from './conformance-stores-opened.ts';
+import { createEventStore } from './events.ts';
 import { runWarehouseMigrations } from './migrate.ts';
-import type { WarehouseExecutor } from './port.ts';
-import { createRollupStore, type RollupStore } from './rollups.ts';
+import { createRollupStore } from './rollups.ts';
 import { WAREHOUSE_MIGRATIONS } from './schema/index.ts';
 
 const TIMEOUT_MS = 30_000;
 const SILENT_LOG = { info: () => undefined, warn: () => undefined };
 const CLOCK = { nowMs: () => 0, sleep: () => Promise.resolve() };
-
-/** What is open while the suite runs. */
-export interface Stores {
-  readonly warehouse: WarehouseExecutor;
-  readonly events: EventStore;
-  readonly rollups: RollupStore;
-}
 
 /**
  * What raw and rollups must do over every executor. Each test writes under an organization and a topic of its own, so one warehouse

@@ -3,7 +3,7 @@ import type { PartitionProgress, PipelineState } from '@tidemark/catalog';
 import type { Logger } from '@tidemark/runtime';
 
 /** How stale the recorded progress may be; `completeThrough` lags by as much. */
-export const PROGRESS_INTERVAL_MS = 250;
+const PROGRESS_INTERVAL_MS = 250;
 
 export interface ProgressRecorder {
   /** Remembers the newest progress of a partition; written within `PROGRESS_INTERVAL_MS`. Losing it costs freshness only. */

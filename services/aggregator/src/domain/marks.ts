@@ -4,7 +4,7 @@ import type { DirtyBucket } from '@tidemark/catalog';
 import type { TouchedMinute } from './batch.ts';
 
 /** Marks remembered per partition; beyond it the memory is emptied and buckets are simply marked again. */
-export const REMEMBERED_MARKS_MAX = 50_000;
+const REMEMBERED_MARKS_MAX = 50_000;
 
 /** Every bucket of every tier that the minutes lie in, once each. */
 export function bucketsOf(minutes: readonly TouchedMinute[]): readonly DirtyBucket[] {

@@ -1,7 +1,7 @@
 import type { Identity } from './identity.ts';
 
 /** Identities per block; at 12 bits each a block takes 1.5 MiB and is wrong about 1 in 300 of the strangers it is asked for. */
-export const BLOCK_CAPACITY = 1_048_576;
+const BLOCK_CAPACITY = 1_048_576;
 const BITS_PER_IDENTITY = 12;
 const PROBES = 6;
 

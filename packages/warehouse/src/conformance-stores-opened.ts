@@ -1,0 +1,10 @@
+import type { EventStore } from './events.ts';
+import type { WarehouseExecutor } from './port.ts';
+import type { RollupStore } from './rollups.ts';
+
+/** What is open while the suite of the stores runs. */
+export interface Stores {
+  readonly warehouse: WarehouseExecutor;
+  readonly events: EventStore;
+  readonly rollups: RollupStore;
+}
