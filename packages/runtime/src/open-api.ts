@@ -26,6 +26,16 @@ export async function registerOpenApi(
       security: [{ bearer: [] }, { apiKey: [] }],
     },
   });
-  await app.register(swaggerUi, { routePrefix: DOCS_PATH, staticCSP: true, uiConfig: { deepLinking: true } });
+  await app.register(swaggerUi, {
+    routePrefix: DOCS_PATH,
+    staticCSP: true,
+    uiConfig: { deepLinking: true },
+    // The bar above carries another project's name and a field for other documents.
+    theme: {
+      title: options.title,
+      css: [{ filename: 'theme.css', content: '.swagger-ui .topbar { display: none }' }],
+    },
+  });
+  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect(DOCS_PATH));
   app.get(OPEN_API_PATH, { schema: { hide: true } }, async () => app.swagger());
 }

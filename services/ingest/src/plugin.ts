@@ -191,7 +191,7 @@ function routeOptions(summary: string, body: object) {
   return {
     schema: {
       summary,
-      tags: ['events'],
+      tags: ['Events'],
       body,
       response: {
         202: IngestOutcomeSchema,

@@ -16,7 +16,7 @@ const ROLLUP_IDLE_MS = 500;
  * After this a claim may be taken over: how long the buckets of a killed worker wait. A recomputation that takes longer may be done
  * twice, which the versions of the claims make harmless.
  */
-const ROLLUP_LEASE_MS = 30 * SECOND_MS;
+export const ROLLUP_LEASE_MS = 30 * SECOND_MS;
 const ROLLUP_TIMEOUT_MS = 2 * MINUTE_MS;
 /** Of a bucket claimed alone, after failures: it outlasts the time-out, so that others have their turn when it fails again. */
 const ROLLUP_ALONE_LEASE_MS = ROLLUP_TIMEOUT_MS + ROLLUP_LEASE_MS;
