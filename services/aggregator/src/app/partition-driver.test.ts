@@ -1,0 +1,278 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Bus } from '@tidemark/bus';
+import { DEAD_LETTERS_TOPIC, FLUSHES_TOPIC, parseDeadLetter } from '@tidemark/contracts';
+import { AppError, DAY_MS, HOUR_MS, MINUTE_MS } from '@tidemark/core';
+import type { PartitionProgress } from '@tidemark/catalog';
+import { eventRecord, NOON_MS, poisonRecord } from '../domain/testing.ts';
+import type { Tally } from '../domain/partition-machine.ts';
+import { drivePartition } from './partition-driver.ts';
+import { createSilentLog, TestWorld } from './testing.ts';
+
+const OPTIONS = { batchRecordsMax: 100, batchWaitMs: 10, dedupeWindowMs: DAY_MS, dedupeBlocksMax: 2 };
+const BATCH = ['insert', 'mark', `publish ${FLUSHES_TOPIC}`, 'commit'];
+
+/** One spell, until everything is stored or the spell is lost otherwise. */
+async function drive(
+  world: TestWorld,
+): Promise<{ progress: PartitionProgress[]; tallies: Tally[]; retries: string[] }> {
+  const { partition, lose } = world.assign();
+  const progress: PartitionProgress[] = [];
+  const tallies: Tally[] = [];
+  const retries: string[] = [];
+  world.onIdle = lose;
+  await drivePartition(
+    partition,
+    {
+      bus: world.bus as Bus,
+      events: world.events,
+      pipeline: world.pipeline,
+      progress: {
+        record: (entry) => {
+          world.journal.push('progress');
+          progress.push(entry);
+        },
+        close: () => Promise.resolve(),
+      },
+      clock: world.clock,
+      log: createSilentLog(),
+      random: () => 0.5,
+      onBatch: ({ stored, duplicate, dead }) => tallies.push({ stored, duplicate, dead }),
+      onRetry: (step) => retries.push(step),
+    },
+    OPTIONS,
+  );
+  return { progress, tallies, retries };
+}
+
+function worldOf(...records: TestWorld['log']): TestWorld {
+  const world = new TestWorld();
+  world.log.push(...records);
+  return world;
+}
+
+describe('a partition', () => {
+  it('is stored, marked, announced and committed before its progress is said', async () => {
+    const world = worldOf(eventRecord(0), eventRecord(1));
+    const { progress, tallies } = await drive(world);
+    expect(world.journal.slice(0, 5)).toEqual([...BATCH, 'progress']);
+    expect(progress[0]).toMatchObject({ nextOffset: 2, arrivedThroughMs: NOON_MS });
+    expect(tallies).toEqual([{ stored: 2, duplicate: 0, dead: 0 }]);
+    expect([world.committed, world.rows.size]).toEqual([2, 2]);
+  });
+
+  it.each([
+    ['insert', 'warehouse-unavailable'],
+    ['mark', 'catalog-unavailable'],
+    [`publish ${FLUSHES_TOPIC}`, 'bus-unavailable'],
+    ['commit', 'bus-unavailable'],
+    ['read', 'bus-unavailable'],
+    ['highWater', 'warehouse-unavailable'],
+    ['bounds', 'bus-unavailable'],
+  ] as const)('tries %s again after growing pauses, and says nothing meanwhile', async (call, code) => {
+    const world = worldOf(eventRecord(0));
+    world.fail(call, code, code, code);
+    const { retries, progress } = await drive(world);
+    expect(retries).toHaveLength(3);
+    expect(world.clock.slept.slice(0, 3)).toEqual([75, 150, 300]);
+    expect(world.journal.indexOf('progress')).toBeGreaterThan(world.journal.lastIndexOf('commit'));
+    expect(progress[0]).toMatchObject({ nextOffset: 1 });
+    expect(world.rows.size).toBe(1);
+  });
+
+  it('pauses no longer than the longest pause, and less for jitter', async () => {
+    const world = worldOf(eventRecord(0));
+    world.fail('insert', ...Array.from({ length: 12 }, () => 'warehouse-unavailable' as const));
+    await drive(world);
+    expect(Math.max(...world.clock.slept)).toBe(3_750);
+  });
+
+  it.each(['read', 'insert', 'mark', `publish ${FLUSHES_TOPIC}`, 'commit', 'highWater', 'bounds'])(
+    'that is lost in %s is left as it is, and stored once by its next owner',
+    async (call) => {
+      const world = worldOf(eventRecord(0), eventRecord(1));
+      world.fail(call, 'partition-lost');
+      const lost = await drive(world);
+      expect([lost.progress, lost.tallies, lost.retries]).toEqual([[], [], []]);
+      await drive(world);
+      expect([...world.rows.keys()]).toEqual([0, 1]);
+      expect(world.committed).toBe(2);
+      expect(world.marked.length).toBeGreaterThan(0);
+    },
+  );
+
+  it('whose owner dies between storing and marking is marked by the next one', async () => {
+    const world = worldOf(eventRecord(0));
+    world.fail('mark', 'partition-lost');
+    await drive(world);
+    expect([world.rows.size, world.marked, world.committed]).toEqual([1, [], null]);
+    await drive(world);
+    expect(world.journal.filter((call) => call === 'insert')).toHaveLength(1);
+    expect(world.marked[0]?.map(({ tier }) => tier)).toEqual(['1m', '15m', '1d']);
+    expect(world.committed).toBe(1);
+  });
+
+  it('waits for an insert that an earlier owner left running', async () => {
+    const world = worldOf(eventRecord(0));
+    const landing = worldOf(eventRecord(0));
+    await drive(landing);
+    world.events.insertRunning = async () => {
+      const isRunning = world.rows.size === 0;
+      // It lands while we wait.
+      world.store({ rows: [...landing.rows.values()] });
+      return Promise.resolve(isRunning);
+    };
+    const { retries } = await drive(world);
+    expect(retries).toEqual(['recover']);
+    expect(world.journal).not.toContain('insert');
+  });
+});
+
+describe('copies', () => {
+  it('are found after a restart, by looking up nothing but them', async () => {
+    const world = worldOf(eventRecord(0, { id: 'a' }));
+    await drive(world);
+    world.log.push(eventRecord(1, { id: 'a' }), eventRecord(2, { id: 'b' }));
+    const { tallies } = await drive(world);
+    expect(tallies.at(-1)).toEqual({ stored: 1, duplicate: 1, dead: 0 });
+    expect(world.lookUps).toBe(1);
+    world.log.push(eventRecord(3, { id: 'c' }));
+    await drive(world);
+    expect(world.lookUps).toBe(1);
+  });
+
+  it('are found in a backlog that is older than the window when it is read', async () => {
+    const world = worldOf(eventRecord(0, { id: 'a', arrivedAtMs: NOON_MS }));
+    await drive(world);
+    // Arrived within the window, read long after it.
+    world.progress.push({ topic: '', partition: 0, nextOffset: 1, arrivedThroughMs: NOON_MS });
+    world.log.push(eventRecord(1, { id: 'a', arrivedAtMs: NOON_MS + DAY_MS - HOUR_MS }));
+    world.clock.set(NOON_MS + 3 * DAY_MS);
+    const { tallies } = await drive(world);
+    expect(tallies.at(-1)).toEqual({ stored: 0, duplicate: 1, dead: 0 });
+  });
+});
+
+describe('an insert in doubt', () => {
+  it('that landed is not repeated, and its copies are known', async () => {
+    const world = worldOf(eventRecord(0, { id: 'a' }));
+    const { events } = world;
+    const insert = events.insert.bind(events);
+    events.insert = async (batch) => {
+      await insert(batch);
+      throw new AppError('insert-in-doubt', 'the connection broke after the last byte');
+    };
+    await drive(world);
+    expect(world.journal.slice(0, 6)).toEqual(['insert', 'countRange', ...BATCH.slice(1), 'progress']);
+    expect(world.rows.size).toBe(1);
+  });
+
+  it('that did not land is repeated, after what still runs has ended', async () => {
+    const world = worldOf(eventRecord(0));
+    world.fail('insert', 'insert-in-doubt');
+    let polls = 0;
+    world.events.insertRunning = () => {
+      polls += 1;
+      return Promise.resolve(polls === 2);
+    };
+    const { retries } = await drive(world);
+    expect(retries).toEqual(['verify']);
+    expect(world.journal.slice(0, 3)).toEqual(['insert', 'countRange', 'insert']);
+    expect(world.rows.size).toBe(1);
+  });
+
+  it('of which a part landed stops the partition', async () => {
+    const world = worldOf(eventRecord(0), eventRecord(1));
+    world.fail('insert', 'insert-in-doubt');
+    world.events.countRange = () => Promise.resolve(1);
+    await expect(drive(world)).rejects.toThrow(/should hold 2 rows or none, but hold 1/);
+    expect(world.committed).toBeNull();
+  });
+});
+
+describe('poison', () => {
+  const buried = (world: TestWorld) =>
+    world.published
+      .filter(({ topic }) => topic === DEAD_LETTERS_TOPIC)
+      .map(({ value }) => parseDeadLetter(value));
+
+  it('is buried with its coordinate before the rest is stored', async () => {
+    const world = worldOf(eventRecord(0), poisonRecord(1), eventRecord(2));
+    world.fail(`publish ${DEAD_LETTERS_TOPIC}`, 'bus-unavailable');
+    const { tallies } = await drive(world);
+    expect(world.journal.slice(0, 3)).toEqual([
+      `publish ${DEAD_LETTERS_TOPIC}`,
+      `publish ${DEAD_LETTERS_TOPIC}`,
+      'insert',
+    ]);
+    expect(buried(world)).toMatchObject([
+      { code: 'record-unreadable', coordinate: { offset: 1 }, attempt: 1 },
+    ]);
+    expect(tallies).toEqual([{ stored: 2, duplicate: 0, dead: 1 }]);
+  });
+
+  it('that only the warehouse refuses is found by halves and buried', async () => {
+    const world = worldOf(...Array.from({ length: 9 }, (_, offset) => eventRecord(offset)));
+    for (const id of ['event-2', 'event-7']) world.unacceptable.add(id);
+    const { tallies } = await drive(world);
+    expect(buried(world).map((letter) => [letter?.coordinate.offset, letter?.code])).toEqual([
+      [2, 'event-not-storable'],
+      [7, 'event-not-storable'],
+    ]);
+    expect(tallies).toEqual([{ stored: 7, duplicate: 0, dead: 2 }]);
+    expect(world.rows.size).toBe(7);
+  });
+});
+
+describe('an idle partition', () => {
+  it('moves the watermark with the clock', async () => {
+    const world = worldOf();
+    world.clock.set(NOON_MS + HOUR_MS);
+    const { progress } = await drive(world);
+    expect(progress.at(-1)).toMatchObject({ nextOffset: 0 });
+    expect(progress.at(-1)?.arrivedThroughMs).toBeGreaterThanOrEqual(NOON_MS + HOUR_MS);
+  });
+
+  it('moves it also when retention has dropped all it held', async () => {
+    const world = worldOf();
+    world.startOffset = 40;
+    const { progress } = await drive(world);
+    expect(progress.at(-1)).toMatchObject({ nextOffset: 40 });
+  });
+});
+
+describe('marks', () => {
+  const late = (offset: number) => eventRecord(offset, { timeMs: NOON_MS - 3 * HOUR_MS });
+
+  it('of an open bucket are written once, of a closed one for every late batch', async () => {
+    const world = worldOf(eventRecord(0));
+    const more = [eventRecord(1), late(2), late(3)];
+    const { partition, lose } = world.assign();
+    world.onIdle = () => {
+      const next = more.shift();
+      if (next === undefined) return lose();
+      world.log.push(next);
+    };
+    world.clock.set(NOON_MS - MINUTE_MS);
+    await drivePartition(
+      partition,
+      {
+        bus: world.bus as Bus,
+        events: world.events,
+        pipeline: world.pipeline,
+        progress: { record: () => undefined, close: () => Promise.resolve() },
+        clock: world.clock,
+        log: createSilentLog(),
+        random: () => 0,
+        onBatch: () => undefined,
+        onRetry: () => undefined,
+      },
+      OPTIONS,
+    );
+    expect(world.rows.size).toBe(4);
+    const lateMinutes = world.marked.map((buckets) =>
+      buckets.filter(({ tier, bucketStartMs }) => tier === '1m' && bucketStartMs === NOON_MS - 3 * HOUR_MS),
+    );
+    expect(lateMinutes.filter((buckets) => buckets.length === 1)).toHaveLength(2);
+    expect(world.marked).toHaveLength(3);
+  });
+});

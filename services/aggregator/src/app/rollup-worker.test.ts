@@ -1,0 +1,207 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Claim, ClaimOptions, DirtyBucket, PipelineState } from '@tidemark/catalog';
+import { AppError, MINUTE_MS } from '@tidemark/core';
+import type { ErrorCode, Measure } from '@tidemark/core';
+import type { RecomputeOptions } from '@tidemark/warehouse';
+import { NOON_MS, organization } from '../domain/testing.ts';
+import { runRollupWorker } from './rollup-worker.ts';
+import { createSilentLog, createSkippingClock } from './testing.ts';
+
+const MEASURE = { fingerprint: 'f1' } as Measure;
+
+/** The part of the catalog that a worker uses: buckets by start, each free from an instant on. */
+function createPipeline(starts: readonly number[], nowMs: () => number) {
+  const freeAtMs = new Map(starts.map((start) => [start, 0]));
+  const claims: ClaimOptions[] = [];
+  const calls: string[] = [];
+  const faults = new Map<string, ErrorCode[]>();
+  let version = 0n;
+  const step = async (call: string) => {
+    await new Promise((resolve) => setImmediate(resolve));
+    const code = faults.get(call)?.shift();
+    if (code !== undefined) throw new AppError(code, call);
+    calls.push(call);
+  };
+  const pipeline: PipelineState = {
+    recordProgress: () => step('recordProgress'),
+    progress: async () => {
+      await step('progress');
+      return [{ topic: '', partition: 0, nextOffset: 0, arrivedThroughMs: NOON_MS + MINUTE_MS * 60 }];
+    },
+    markDirty: async (buckets: readonly DirtyBucket[]) => {
+      await step(`mark ${buckets.length}`);
+    },
+    claimDirty: async (options) => {
+      await step('claim');
+      claims.push(options);
+      const due = [...freeAtMs].filter(([, atMs]) => atMs <= nowMs()).map(([start]) => start);
+      const buckets = due.slice(0, options.maxBuckets).map((bucketStartMs) => {
+        freeAtMs.set(bucketStartMs, nowMs() + options.leaseMs);
+        return { tier: '1m', organization: organization(), bucketStartMs, mark: 1n } as const;
+      });
+      version += 1n;
+      return buckets.length === 0 ? null : { version, buckets };
+    },
+    clearDirty: async (claim: Claim) => {
+      await step('clear');
+      for (const { bucketStartMs } of claim.buckets) freeAtMs.delete(bucketStartMs);
+    },
+    releaseClaim: async (claim: Claim) => {
+      await step('release');
+      for (const { bucketStartMs } of claim.buckets) freeAtMs.set(bucketStartMs, 0);
+    },
+    dirtyBuckets: () => Promise.resolve([]),
+    countDirty: () => Promise.resolve(freeAtMs.size),
+    raiseVersion: (least) => step(`raise ${least}`),
+    areAdopted: () => Promise.resolve(true),
+    adoptMeasures: () => step('adopt'),
+    confirmMeasures: () => step('confirm'),
+    unknownMeasures: async () => {
+      await step('unknown');
+      return calls.includes('confirm') ? [] : ['f1'];
+    },
+  };
+  return { pipeline, claims, calls, faults, left: () => [...freeAtMs.keys()] };
+}
+
+/** Runs a worker until `until` holds or nothing more can happen. */
+async function run(
+  starts: readonly number[],
+  options: {
+    readonly recompute?: (asked: RecomputeOptions) => void;
+    readonly minutes?: readonly number[];
+    readonly until: (left: readonly number[], calls: readonly string[]) => boolean;
+    readonly faults?: Readonly<Record<string, ErrorCode[]>>;
+  },
+) {
+  const clock = createSkippingClock();
+  const stop = new AbortController();
+  const world = createPipeline(starts, () => clock.nowMs());
+  for (const [call, codes] of Object.entries(options.faults ?? {})) world.faults.set(call, codes);
+  const recomputed: number[] = [];
+  let failures = 0;
+  const stopWhenDone = () => {
+    if (options.until(world.left(), world.calls)) stop.abort();
+  };
+  await runRollupWorker(
+    {
+      pipeline: world.pipeline,
+      rollups: {
+        greatestVersion: () => Promise.resolve(7n),
+        recompute: async (asked) => {
+          await Promise.resolve();
+          options.recompute?.(asked);
+          return 1;
+        },
+      },
+      events: {
+        allMinutes: async function* () {
+          await Promise.resolve();
+          yield (options.minutes ?? []).map((minuteMs) => ({ organization: organization(), minuteMs }));
+        },
+      },
+      measures: [MEASURE],
+      clock: {
+        nowMs: () => clock.nowMs(),
+        sleep: async (ms) => {
+          stopWhenDone();
+          await clock.sleep(ms);
+        },
+      },
+      log: createSilentLog(),
+      onRecomputed: (claim) => recomputed.push(claim.buckets.length),
+      onFailed: () => {
+        failures += 1;
+      },
+    },
+    { allowedLatenessMs: 0 },
+    stop.signal,
+  );
+  return { ...world, recomputed, failures: () => failures };
+}
+
+const minutes = (count: number) => Array.from({ length: count }, (_, index) => NOON_MS + index * MINUTE_MS);
+const isClean = (left: readonly number[]) => left.length === 0;
+
+describe('the rollup worker', () => {
+  it('recomputes what is claimed, clears it afterwards, and rests when nothing is due', async () => {
+    const { calls, recomputed } = await run(minutes(3), { until: isClean });
+    expect(recomputed).toEqual([3]);
+    expect(calls.slice(calls.indexOf('progress'))).toEqual([
+      'progress',
+      'claim',
+      'clear',
+      'progress',
+      'claim',
+    ]);
+  });
+
+  it('halves what failed until the bad bucket stands alone, and then serves the others first', async () => {
+    const bad = NOON_MS;
+    const { left, claims, failures } = await run(minutes(8), {
+      recompute: ({ bucketStartsMs }) => {
+        if (bucketStartsMs.includes(bad)) throw new AppError('query-too-expensive', 'too much memory');
+      },
+      until: (rest) => rest.length === 1,
+    });
+    expect(left()).toEqual([bad]);
+    expect(claims.map(({ maxBuckets }) => maxBuckets).slice(0, 8)).toEqual([256, 4, 2, 1, 1, 2, 4, 8]);
+    expect(failures()).toBe(4);
+    expect(claims[3]?.leaseMs).toBeGreaterThan(2 * MINUTE_MS);
+    expect(claims[0]?.leaseMs).toBeLessThan(MINUTE_MS);
+  });
+
+  it('gives back what failed for an outage, and goes on after it', async () => {
+    let outages = 5;
+    const { recomputed, calls } = await run(minutes(4), {
+      recompute: () => {
+        outages -= 1;
+        if (outages >= 0) throw new AppError('warehouse-unavailable', 'away');
+      },
+      until: isClean,
+    });
+    expect(recomputed.reduce((sum, count) => sum + count, 0)).toBe(4);
+    expect(calls.filter((call) => call === 'release')).toHaveLength(5);
+  });
+
+  it('goes on after an outage of the catalog, and does a bucket again whose mark it could not clear', async () => {
+    const { recomputed, failures } = await run(minutes(2), {
+      faults: {
+        adopt: ['catalog-unavailable'],
+        progress: ['catalog-unavailable'],
+        claim: ['catalog-unavailable'],
+        clear: ['catalog-unavailable'],
+      },
+      until: isClean,
+    });
+    expect(recomputed).toEqual([2]);
+    expect(failures()).toBe(4);
+  });
+
+  it('marks everything stored before it confirms new measures, and once only', async () => {
+    const { calls } = await run([], {
+      minutes: minutes(2),
+      until: (_, done) => done.includes('claim'),
+    });
+    // Two minutes, one quarter of an hour, one day.
+    expect(calls.slice(0, 5)).toEqual(['raise 7', 'adopt', 'unknown', 'mark 4', 'confirm']);
+    expect(calls.filter((call) => call === 'unknown')).toHaveLength(1);
+  });
+
+  it('does not confirm measures while a mark is missing', async () => {
+    const { calls } = await run([], {
+      minutes: minutes(2),
+      faults: { 'mark 4': ['catalog-unavailable'] },
+      until: (_, done) => done.includes('claim'),
+    });
+    expect(calls.indexOf('confirm')).toBeGreaterThan(calls.indexOf('mark 4'));
+    expect(calls.filter((call) => call === 'adopt')).toHaveLength(2);
+  });
+
+  it('stops at a bug', async () => {
+    const bug = () => {
+      throw new Error('no such column');
+    };
+    await expect(run(minutes(1), { recompute: bug, until: isClean })).rejects.toThrow('no such column');
+  });
+});
