@@ -11,7 +11,7 @@ import { ask, call, send, untilStored, valueOf } from './client.ts';
 import type { JsonResponse } from './client.ts';
 
 const START_TIMEOUT_MS = 120_000;
-const OUTAGE_TIMEOUT_MS = 60_000;
+const OUTAGE_TIMEOUT_MS = 110_000;
 /** What a client may have to wait for a refusal. */
 const REFUSAL_MS_MAX = 5_000;
 const RECOVERY_DEADLINE_MS = 40_000;
