@@ -25,6 +25,9 @@ import type { ConfigValues, Lifecycle, Logger } from '@tidemark/runtime';
 import { createChdbExecutor, runWarehouseMigrations, WAREHOUSE_MIGRATIONS } from '@tidemark/warehouse';
 import type { STANDALONE_FIELDS } from './config.ts';
 
+/** The engine shares this process with the pipeline: no more statements of questions than it has lanes for them. */
+const QUESTIONS = { atOnceMax: 2, statementsAtOnceMax: 1 };
+
 export type StandaloneConfig = ConfigValues<typeof STANDALONE_FIELDS>;
 
 export interface Standalone {
@@ -118,6 +121,7 @@ export async function startStandalone(
     randomBytes,
     allowedLatenessMs: config.allowedLatenessMs,
     requestsMax: config.requestsMax,
+    questions: QUESTIONS,
   });
   const health = createHealth({
     clock,

@@ -26,6 +26,9 @@ import { ensureDefaultOrganization } from './app/bootstrap.ts';
 import type { GATEWAY_FIELDS } from './config.ts';
 import { registerGatewayRoutes } from './routes.ts';
 
+/** Of one organization, in one gateway: a server of its own answers them. */
+const QUESTIONS = { atOnceMax: 8, statementsAtOnceMax: 4 };
+
 /** The gateway over Kafka, ClickHouse, Postgres and Redis: the only place here that names adapters. */
 export async function composeGateway(
   config: ConfigValues<typeof GATEWAY_FIELDS>,
@@ -75,6 +78,7 @@ export async function composeGateway(
     randomBytes,
     allowedLatenessMs: config.allowedLatenessMs,
     requestsMax: config.requestsMax,
+    questions: QUESTIONS,
   });
   const health = createHealth({
     clock,

@@ -16,7 +16,7 @@ const ROLE_OF: Readonly<Record<string, Role>> = {
   'DELETE /api/v1/api-keys/:id': 'admin',
 };
 /** What anybody may read: the description of the API. */
-const PUBLIC = (url: string) => url === '/api/v1/openapi.json' || url.startsWith('/docs');
+const PUBLIC = (url: string) => url === '/' || url === '/api/v1/openapi.json' || url.startsWith('/docs');
 const REFUSED: Readonly<Record<Role, readonly Role[]>> = {
   producer: [],
   viewer: ['producer'],

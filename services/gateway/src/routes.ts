@@ -5,6 +5,7 @@ import type { Catalogue, Clock } from '@tidemark/core';
 import { createQueryEngine, DEFAULT_STATEMENT_LIMITS } from '@tidemark/query';
 import type { Authenticator, HttpServer, RateLimiter } from '@tidemark/runtime';
 import type { WarehouseExecutor } from '@tidemark/warehouse';
+import { createQuestionGate } from './app/question-gate.ts';
 import { createAccess } from './http/access.ts';
 import { registerApiKeyRoutes } from './http/api-key-routes.ts';
 import { registerMetricRoutes } from './http/metric-routes.ts';
@@ -26,6 +27,12 @@ export interface GatewayRoutesOptions {
   readonly allowedLatenessMs: number;
   /** Requests of one key in ten seconds. */
   readonly requestsMax: number;
+  readonly questions: {
+    /** Questions of one organization under way at once, in this process. */
+    readonly atOnceMax: number;
+    /** Statements of one question under way at once. */
+    readonly statementsAtOnceMax: number;
+  };
 }
 
 /** Everything that readers and administrators may ask, on a server that others may share. */
@@ -41,11 +48,11 @@ export function registerGatewayRoutes(app: HttpServer, options: GatewayRoutesOpt
     pipeline: catalog.pipeline,
     catalogue,
     clock,
-    limits: DEFAULT_STATEMENT_LIMITS,
+    limits: { ...DEFAULT_STATEMENT_LIMITS, statementsAtOnceMax: options.questions.statementsAtOnceMax },
     eventsTopic: EVENTS_TOPIC,
     allowedLatenessMs,
   });
-  registerQueryRoutes(app, { engine, access });
+  registerQueryRoutes(app, { engine, access, gate: createQuestionGate(options.questions.atOnceMax) });
   registerMetricRoutes(app, { catalogue, access });
   registerApiKeyRoutes(app, { apiKeys: catalog.apiKeys, access, clock, randomBytes });
   registerStatusRoutes(app, { bus, pipeline: catalog.pipeline, access, allowedLatenessMs });

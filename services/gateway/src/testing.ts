@@ -157,6 +157,7 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
   const known = [0, 1].map((partition) => ({ partition, nextOffset: 5, arrivedThroughMs: NOW_MS }));
   const progress = (options.progress ?? known).map((entry) => ({ topic: 'tidemark.events', ...entry }));
   registerGatewayRoutes(app, {
+    questions: { atOnceMax: 4, statementsAtOnceMax: 4 },
     bus: {
       bounds: (topic) =>
         Promise.resolve(

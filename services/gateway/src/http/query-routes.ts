@@ -4,15 +4,17 @@ import type { Answer, Query } from '@tidemark/core';
 import type { QueryEngine } from '@tidemark/query';
 import type { HttpServer } from '@tidemark/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { QuestionGate } from '../app/question-gate.ts';
 import type { Access } from './access.ts';
 import { problemResponses } from './responses.ts';
 
 export interface QueryRoutesOptions {
   readonly engine: QueryEngine;
+  readonly gate: QuestionGate;
   readonly access: Access;
 }
 
-export function registerQueryRoutes(app: HttpServer, { engine, access }: QueryRoutesOptions): void {
+export function registerQueryRoutes(app: HttpServer, { engine, gate, access }: QueryRoutesOptions): void {
   const onRequest = access.requires('viewer');
   const common = {
     tags: ['Questions'],
@@ -25,7 +27,11 @@ export function registerQueryRoutes(app: HttpServer, { engine, access }: QueryRo
     reply.raw.once('close', () => gone.abort());
     if (reply.raw.destroyed) gone.abort();
     try {
-      const found = await engine.ask(access.principalOf(request), query, { signal: gone.signal });
+      const principal = access.principalOf(request);
+      const found = await gate.pass(principal.organization, () => {
+        gone.signal.throwIfAborted();
+        return engine.ask(principal, query, { signal: gone.signal });
+      });
       return await reply.header('cache-control', 'private, no-store').send(toWire(found));
     } catch (error) {
       if (!gone.signal.aborted) throw error;

@@ -1,0 +1,66 @@
+import { AppError } from '@tidemark/core';
+import type { OrganizationId } from '@tidemark/core';
+
+/** Questions of one organization that wait for their turn; more are refused. */
+const WAITING_MAX = 200;
+const RETRY_AFTER_SECONDS = 1;
+
+export interface QuestionGate {
+  /**
+   * Runs the work when the organization has fewer than the permitted questions under way, else after some of them, in order.
+   * @throws overloaded when too many wait already; whatever the work throws
+   */
+  pass<T>(organization: OrganizationId, work: () => Promise<T>): Promise<T>;
+}
+
+interface Lane {
+  running: number;
+  readonly waiting: (() => void)[];
+}
+
+/**
+ * Keeps one organization's questions from taking the whole warehouse: from the other organizations, and from the pipeline that
+ * stores events.
+ * @param atOnceMax questions of one organization under way at the same time
+ */
+export function createQuestionGate(atOnceMax: number): QuestionGate {
+  const lanes = new Map<OrganizationId, Lane>();
+
+  function enter(organization: OrganizationId): Promise<void> {
+    const lane = lanes.get(organization) ?? { running: 0, waiting: [] };
+    lanes.set(organization, lane);
+    if (lane.running < atOnceMax) {
+      lane.running += 1;
+      return Promise.resolve();
+    }
+    if (lane.waiting.length >= WAITING_MAX) {
+      throw new AppError('overloaded', `${WAITING_MAX} questions of the organization wait already`, {
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+      });
+    }
+    return new Promise((resolve) => {
+      lane.waiting.push(resolve);
+    });
+  }
+
+  /** Hands the place to whoever waits longest. */
+  function leave(organization: OrganizationId): void {
+    const lane = lanes.get(organization);
+    if (lane === undefined) return;
+    const next = lane.waiting.shift();
+    if (next !== undefined) return next();
+    lane.running -= 1;
+    if (lane.running === 0) lanes.delete(organization);
+  }
+
+  return {
+    async pass(organization, work) {
+      await enter(organization);
+      try {
+        return await work();
+      } finally {
+        leave(organization);
+      }
+    },
+  };
+}
