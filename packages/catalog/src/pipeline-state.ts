@@ -19,6 +19,7 @@ import {
   RELEASE_CLAIM,
   SELECT_DIRTY,
   SELECT_PROGRESS,
+  UNCONFIRMED_MEASURES,
   UNKNOWN_MEASURES,
 } from './pipeline-sql.ts';
 import type {
@@ -79,12 +80,18 @@ export function createPipelineState(executor: Pick<SqlExecutor, 'query'>): Pipel
       }
     },
     async claimDirty(options) {
-      return toClaim(await executor.query<ClaimedRow>(CLAIM_DIRTY, toClaimParameters(options)));
+      const rows = await executor.query<ClaimedRow>(CLAIM_DIRTY, toClaimParameters(options));
+      return toClaim(rows, options.measures);
     },
     async clearDirty(claim) {
       const keys = keysOf(claim);
       if (keys === null) return;
-      const cleared = await executor.query(CLEAR_DIRTY, [...keys.owner, keys.starts, keys.marks]);
+      const cleared = await executor.query(CLEAR_DIRTY, [
+        ...keys.owner,
+        keys.starts,
+        keys.marks,
+        sortedSet(claim.measures),
+      ]);
       // What was marked again meanwhile is free at once instead of when the lease ends.
       if (cleared.length < claim.buckets.length) await release(executor, claim);
     },
@@ -111,8 +118,13 @@ export function createPipelineState(executor: Pick<SqlExecutor, 'query'>): Pipel
       ]);
       return rows.map((row) => row.fingerprint);
     },
-    async adoptMeasures(fingerprints, nowMs) {
-      await executor.query(ADOPT_MEASURES, [sortedSet(fingerprints), nowMs]);
+    async adoptMeasures(fingerprints) {
+      const distinct = sortedSet(fingerprints);
+      await executor.query(ADOPT_MEASURES, [distinct]);
+      const rows = await executor.query<{ fingerprint: string; adoption: BigintText }>(UNCONFIRMED_MEASURES, [
+        distinct,
+      ]);
+      return rows.map((row) => ({ fingerprint: row.fingerprint, adoption: BigInt(row.adoption) }));
     },
     async areAdopted(fingerprints) {
       const [row] = await executor.query<{ adopted: boolean }>(ARE_ADOPTED, [sortedSet(fingerprints)]);
@@ -121,8 +133,11 @@ export function createPipelineState(executor: Pick<SqlExecutor, 'query'>): Pipel
     async raiseVersion(version) {
       await executor.query(RAISE_VERSION, [version.toString()]);
     },
-    async confirmMeasures(fingerprints) {
-      await executor.query(CONFIRM_MEASURES, [sortedSet(fingerprints)]);
+    async confirmMeasures(adopted) {
+      await executor.query(CONFIRM_MEASURES, [
+        adopted.map(({ fingerprint }) => fingerprint),
+        adopted.map(({ adoption }) => adoption.toString()),
+      ]);
     },
   };
 }
@@ -163,7 +178,7 @@ function toClaimParameters(options: ClaimOptions): readonly unknown[] {
   return [nowMs, closedThroughMs, leaseMs, maxBuckets, sortedSet(measures)];
 }
 
-function toClaim(rows: readonly ClaimedRow[]): Claim | null {
+function toClaim(rows: readonly ClaimedRow[], measures: readonly string[]): Claim | null {
   const [first] = rows;
   if (first === undefined) return null;
   const tier = toTier(toSafeInteger(first.tier_width_ms));
@@ -174,7 +189,7 @@ function toClaim(rows: readonly ClaimedRow[]): Claim | null {
     mark: BigInt(row.mark),
   }));
   buckets.sort((a, b) => a.bucketStartMs - b.bucketStartMs);
-  return { version: BigInt(first.claim_version), buckets };
+  return { version: BigInt(first.claim_version), buckets, measures };
 }
 
 function toTier(widthMs: number): Tier {

@@ -69,7 +69,15 @@ export interface ClaimedBucket extends DirtyBucket {
   readonly mark: bigint;
 }
 
+/** A measure as one adoption has brought it in. */
+export interface AdoptedMeasure {
+  readonly fingerprint: string;
+  readonly adoption: bigint;
+}
+
 export interface Claim {
+  /** Of the claimant, as it gave them. */
+  readonly measures: readonly string[];
   /** Greater than that of every earlier claim: the version of the rollup rows made under this claim. */
   readonly version: bigint;
   /** All of one tier and one organization, oldest first. */
@@ -122,14 +130,17 @@ export interface PipelineState {
   ): Promise<readonly number[]>;
   countDirty(): Promise<number>;
   /**
-   * Makes these the measures that rollups are made of; those that were not adopted before are unconfirmed. From here on claims by
-   * a release with other measures get nothing, so no bucket becomes clean without them.
+   * Makes these the measures that rollups are made of, and returns those that are not confirmed yet. From here on claims by a
+   * release with other measures get nothing and clear nothing, so no bucket becomes clean without them.
    */
-  adoptMeasures(fingerprints: readonly string[], nowMs: number): Promise<void>;
+  adoptMeasures(fingerprints: readonly string[]): Promise<readonly AdoptedMeasure[]>;
   /** Whether these, and no others, are the adopted measures: if not, another release has adopted its own since. */
   areAdopted(fingerprints: readonly string[]): Promise<boolean>;
-  /** Call after every bucket that may lack the measures' rollups is durably marked. Idempotent. */
-  confirmMeasures(fingerprints: readonly string[]): Promise<void>;
+  /**
+   * Call after every bucket that may lack the measures' rollups is durably marked. What another release has dropped since, and
+   * somebody adopted again, stays unconfirmed. Idempotent.
+   */
+  confirmMeasures(adopted: readonly AdoptedMeasure[]): Promise<void>;
   /** Those that are not adopted or not confirmed: clean buckets may lack their rollups, so they are answered from raw. */
   unknownMeasures(fingerprints: readonly string[]): Promise<readonly string[]>;
 }

@@ -67,7 +67,7 @@ async function refusal(asked: Promise<unknown>): Promise<AppError> {
 }
 
 describe('the order of reading', () => {
-  it('is measures, progress, marks of the wide tiers, marks of the minutes that are left, rows', async () => {
+  it('is measures, progress, marks of the wide tiers, of the minutes that are left, measures again, rows', async () => {
     const { ask, calls } = createEngine();
     await ask({});
     expect(calls).toEqual([
@@ -76,6 +76,7 @@ describe('the order of reading', () => {
       'dirtyBuckets 1d',
       'dirtyBuckets 15m',
       'dirtyBuckets 1m',
+      'unknownMeasures',
       'query',
     ]);
   });

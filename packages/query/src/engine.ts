@@ -111,10 +111,16 @@ async function readingOf(
   { pipeline, completeMs, rollsUp }: ReadingOptions,
 ): Promise<Reading> {
   const raw = planRaw(layout);
-  const rollups = query.metrics.flatMap(baseMetricsOf).some(rollsUp)
-    ? await planLayout(layout, { organization, pipeline, completeThroughMs: completeMs })
-    : raw;
-  return { layout, planOf: (base) => (rollsUp(base) ? rollups : raw) };
+  const bases = query.metrics.flatMap(baseMetricsOf).filter(rollsUp);
+  if (bases.length === 0) return { layout, planOf: () => raw };
+  const rollups = await planLayout(layout, { organization, pipeline, completeThroughMs: completeMs });
+  // Before the marks and after them: in between, another release may have cleared marks without our measures.
+  const still = await rolledUpMeasures(
+    pipeline,
+    bases.map(({ measure }) => measure.fingerprint),
+  );
+  const reads = (base: CatalogueBaseMetric) => rollsUp(base) && still.has(base.measure.fingerprint);
+  return { layout, planOf: (base) => (reads(base) ? rollups : raw) };
 }
 
 interface Compared {

@@ -1,7 +1,7 @@
 /**
  * What the engine must know of the pipeline, and why its answers are right while the pipeline runs.
  *
- * The engine reads which measures are rolled up and progress, THEN dirty marks, THEN the warehouse. The aggregator stores
+ * The engine reads which measures are rolled up and progress, THEN dirty marks, THEN the measures again, THEN the warehouse. The aggregator stores
  * rows, then marks their buckets in all tiers, then records progress; the rollup worker writes a bucket's rows, then clears its mark if nobody renewed it.
  *
  * - A bucket closed by the progress read, with no mark in the marks read: every row counted by that progress was marked before
@@ -13,6 +13,8 @@
  *   version stands.
  * - A measure that was declared lately has no rollup in buckets closed before. It is answered from raw until it is confirmed,
  *   which is after all those buckets are marked; from then on their marks say, one by one, where its rollups are made.
+ * - A release with other measures may take over: it clears marks without making our rollups. What is not confirmed before the
+ *   marks AND after them is answered from raw.
  * - Tiers are judged one by one, each by marks read before its rows: it does not matter that they are read one after another.
  *
  * Sources are disjoint in time, so no row is counted twice whatever each of them has seen. Two statements of one question may

@@ -25,7 +25,8 @@ import type { ConfigValues, Lifecycle, Logger } from '@tidemark/runtime';
 import { createChdbExecutor, runWarehouseMigrations, WAREHOUSE_MIGRATIONS } from '@tidemark/warehouse';
 import type { STANDALONE_FIELDS } from './config.ts';
 
-/** The engine shares this process with the pipeline: no more statements of questions than it has lanes for them. */
+/** The engine shares this process with the pipeline: an organization's questions take no more lanes than there are for
+ * statements that are no inserts. */
 const QUESTIONS = { atOnceMax: 2, statementsAtOnceMax: 1 };
 
 export type StandaloneConfig = ConfigValues<typeof STANDALONE_FIELDS>;

@@ -23,16 +23,16 @@ export function describeEventStore(current: () => Stores): void {
       const organization = organizationId();
       const batch = eventBatch([eventRow({ organization, offset: 7 })], { partition: 3 });
       await events.insert(batch);
-      expect(await events.highWater(batch)).toBe(7);
-      expect(await events.highWater({ ...batch, partition: 4 })).toBeNull();
-      expect(await events.highWater({ topic: `${batch.topic}x`, partition: 3 })).toBeNull();
+      expect(await events.highWater(batch, 0)).toBe(7);
+      expect(await events.highWater({ ...batch, partition: 4 }, 0)).toBeNull();
+      expect(await events.highWater({ topic: `${batch.topic}x`, partition: 3 }, 0)).toBeNull();
       expect(await events.minutesFrom({ ...batch, partition: 4 }, 0)).toEqual([]);
     });
 
     it('tells offset 0 from no row at all', async () => {
       const batch = eventBatch([eventRow({ organization: organizationId(), offset: 0 })]);
       await current().events.insert(batch);
-      expect(await current().events.highWater(batch)).toBe(0);
+      expect(await current().events.highWater(batch, 0)).toBe(0);
     });
 
     it('counts a range with both ends', async () => {
@@ -52,7 +52,9 @@ export function describeEventStore(current: () => Stores): void {
         const expected = batch.rows.filter(({ offset }) => offset >= from && offset <= to).length;
         expect(await events.countRange(batch, from, to)).toBe(expected);
       }
-      expect(await events.highWater(batch)).toBe(9);
+      expect(await events.highWater(batch, 0)).toBe(9);
+      expect(await events.highWater(batch, 9)).toBe(9);
+      expect(await events.highWater(batch, 10)).toBeNull();
     });
 
     it('keeps every text of a row as it came', async () => {

@@ -52,8 +52,11 @@ export interface EventStore {
   probe(batch: EventBatch): Promise<void>;
   /** Whether an insert of this partition is still running in the engine. @throws warehouse-unavailable */
   insertRunning(partition: PartitionRef): Promise<boolean>;
-  /** The greatest stored offset of the partition; null when it has no row. @throws warehouse-unavailable */
-  highWater(partition: PartitionRef): Promise<number | null>;
+  /**
+   * The greatest stored offset of the partition at or beyond `fromOffset`; null when there is none. From near the end the index
+   * serves it; from 0 it reads three columns of all of raw. @throws warehouse-unavailable, query-timeout
+   */
+  highWater(partition: PartitionRef, fromOffset: number): Promise<number | null>;
   /** How many rows have an offset within [from, to] (both included). @throws warehouse-unavailable */
   countRange(partition: PartitionRef, from: number, to: number): Promise<number>;
   /** The stored events among these identities that arrived at or after `sinceMs`. @throws warehouse-unavailable */
@@ -124,11 +127,11 @@ export function createEventStore(warehouse: WarehouseExecutor, options: EventSto
       return rows[0]?.running !== '0';
     },
 
-    async highWater({ topic, partition }) {
+    async highWater({ topic, partition }, fromOffset) {
       const rows = await select<{ high: string; present: string }>(
         `SELECT max(bus_offset) AS high, count() AS present FROM events
-         WHERE bus_topic = {topic:String} AND bus_partition = {partition:UInt16}`,
-        { topic, partition },
+         WHERE bus_topic = {topic:String} AND bus_partition = {partition:UInt16} AND bus_offset >= {from:UInt64}`,
+        { topic, partition, from: fromOffset },
       );
       const row = rows[0];
       return row === undefined || row.present === '0' ? null : Number(row.high);

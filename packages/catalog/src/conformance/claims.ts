@@ -50,6 +50,28 @@ export function describeClaims(replicas: () => Replicas): void {
   });
 
   describe('claims', () => {
+    it('clear nothing once another release has adopted its measures', async () => {
+      const { pipeline } = replicas().first;
+      await pipeline.markDirty(minutes(ACME, 1), NOW_MS);
+      const claim = await pipeline.claimDirty(claimOptions());
+      assertClaimed(claim);
+      await pipeline.adoptMeasures(['a']);
+      await pipeline.clearDirty(claim);
+      expect(await pipeline.countDirty()).toBe(1);
+      expect(await pipeline.claimDirty(claimOptions({ measures: ['a'] }))).not.toBeNull();
+    });
+
+    it('take turns: what was claimed and given back waits behind what was not', async () => {
+      const { pipeline } = replicas().first;
+      await pipeline.markDirty(minutes(ACME, 1), NOW_MS - 2);
+      await pipeline.markDirty(minutes(GLOBEX, 1), NOW_MS - 1);
+      const failed = await pipeline.claimDirty(claimOptions());
+      assertClaimed(failed);
+      expect(failed.buckets[0]?.organization).toBe(ACME);
+      await pipeline.releaseClaim(failed);
+      expect((await pipeline.claimDirty(claimOptions()))?.buckets[0]?.organization).toBe(GLOBEX);
+    });
+
     it('draw versions above any that is known to be in use', async () => {
       const { pipeline } = replicas().first;
       await pipeline.raiseVersion(1_000_000n);
@@ -63,7 +85,7 @@ export function describeClaims(replicas: () => Replicas): void {
     it('give nothing to a release whose measures are not the adopted ones', async () => {
       const { pipeline } = replicas().first;
       await pipeline.markDirty(minutes(ACME, 1), NOW_MS);
-      await pipeline.adoptMeasures(['b', 'a'], NOW_MS);
+      await pipeline.adoptMeasures(['b', 'a']);
       expect(await pipeline.claimDirty(claimOptions())).toBeNull();
       expect(await pipeline.claimDirty(claimOptions({ measures: ['a'] }))).toBeNull();
       expect(await pipeline.claimDirty(claimOptions({ measures: ['a', 'b', 'c'] }))).toBeNull();

@@ -54,12 +54,14 @@ export function describeProgress(replicas: () => Replicas): void {
     it('are unknown until they are adopted and confirmed', async () => {
       const { first, second } = replicas();
       expect(await first.pipeline.unknownMeasures(['b', 'a', 'a'])).toEqual(['a', 'b']);
-      await Promise.all([
-        first.pipeline.adoptMeasures(['b', 'a', 'a'], NOW_MS),
-        second.pipeline.adoptMeasures(['a', 'b'], NOW_MS),
+      const [one, other] = await Promise.all([
+        first.pipeline.adoptMeasures(['b', 'a', 'a']),
+        second.pipeline.adoptMeasures(['a', 'b']),
       ]);
+      expect(one.map(({ fingerprint }) => fingerprint)).toEqual(['a', 'b']);
+      expect(other).toEqual(one);
       expect(await second.pipeline.unknownMeasures(['a', 'b'])).toEqual(['a', 'b']);
-      await first.pipeline.confirmMeasures(['a', 'b', 'never adopted']);
+      await first.pipeline.confirmMeasures([...one, { fingerprint: 'never adopted', adoption: 1n }]);
       expect(await second.pipeline.unknownMeasures(['c', 'a', 'never adopted'])).toEqual([
         'c',
         'never adopted',
@@ -67,9 +69,20 @@ export function describeProgress(replicas: () => Replicas): void {
       expect(await first.pipeline.unknownMeasures([])).toEqual([]);
     });
 
+    it('are not confirmed by who adopted them before somebody dropped them', async () => {
+      const { first, second } = replicas();
+      const early = await first.pipeline.adoptMeasures(['a', 'b']);
+      await second.pipeline.adoptMeasures(['a']);
+      const late = await second.pipeline.adoptMeasures(['a', 'b']);
+      await first.pipeline.confirmMeasures(early);
+      expect(await first.pipeline.unknownMeasures(['a', 'b'])).toEqual(['b']);
+      await second.pipeline.confirmMeasures(late);
+      expect(await first.pipeline.unknownMeasures(['a', 'b'])).toEqual([]);
+    });
+
     it('are adopted as a whole or not', async () => {
       const { pipeline } = replicas().first;
-      await pipeline.adoptMeasures(['a', 'b'], NOW_MS);
+      await pipeline.adoptMeasures(['a', 'b']);
       expect(await pipeline.areAdopted(['b', 'a'])).toBe(true);
       expect(await pipeline.areAdopted(['a'])).toBe(false);
       expect(await pipeline.areAdopted(['a', 'b', 'c'])).toBe(false);
@@ -77,11 +90,10 @@ export function describeProgress(replicas: () => Replicas): void {
 
     it('stay confirmed while they are adopted again, and start anew after they were not', async () => {
       const { pipeline } = replicas().first;
-      await pipeline.adoptMeasures(['a', 'b'], NOW_MS);
-      await pipeline.confirmMeasures(['a', 'b']);
-      await pipeline.adoptMeasures(['b', 'c'], NOW_MS);
+      await pipeline.confirmMeasures(await pipeline.adoptMeasures(['a', 'b']));
+      await pipeline.adoptMeasures(['b', 'c']);
       expect(await pipeline.unknownMeasures(['a', 'b', 'c'])).toEqual(['a', 'c']);
-      await pipeline.adoptMeasures(['a', 'b'], NOW_MS);
+      await pipeline.adoptMeasures(['a', 'b']);
       expect(await pipeline.unknownMeasures(['a', 'b', 'c'])).toEqual(['a', 'c']);
     });
   });

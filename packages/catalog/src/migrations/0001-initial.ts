@@ -51,7 +51,7 @@ export const initial: Migration = {
       ON pipeline_dirty_buckets (tier_width_ms, waiting_since_ms)`,
     `CREATE TABLE pipeline_measures (
       fingerprint text PRIMARY KEY,
-      adopted_at_ms bigint NOT NULL,
+      adoption bigint NOT NULL,
       is_confirmed boolean NOT NULL
     )`,
   ],

@@ -61,7 +61,7 @@ async function start(world: TestWorld, consumeFault?: ErrorCode) {
           recorded.push(progress);
         },
         raiseVersion: () => Promise.resolve(),
-        adoptMeasures: () => Promise.resolve(),
+        adoptMeasures: () => Promise.resolve([]),
         areAdopted: () => Promise.resolve(true),
         unknownMeasures: () => Promise.resolve([]),
         claimDirty: () => Promise.resolve(null),

@@ -127,6 +127,38 @@ describe('a partition', () => {
   });
 });
 
+describe('recovery', () => {
+  it('does not read copies and dead letters again', async () => {
+    const world = worldOf(eventRecord(0), eventRecord(1, { id: 'event-0' }), poisonRecord(2));
+    await drive(world);
+    expect(world.committed).toBe(3);
+    const buried = world.published.length;
+    const { tallies } = await drive(world);
+    expect(tallies).toEqual([]);
+    expect(world.published).toHaveLength(buried);
+  });
+
+  it('reads again what raw has lost, and never moves the committed offset back', async () => {
+    const world = worldOf(eventRecord(0));
+    await drive(world);
+    world.log.push(eventRecord(1), eventRecord(2));
+    await drive(world);
+    expect([world.committed, world.rows.size]).toEqual([3, 3]);
+    world.rows.delete(1);
+    world.rows.delete(2);
+    const { tallies } = await drive(world);
+    expect(tallies).toEqual([{ stored: 2, duplicate: 0, dead: 0 }]);
+    expect([world.committed, world.rows.size]).toEqual([3, 3]);
+  });
+
+  it('stops when raw holds more than the log', async () => {
+    const world = worldOf(eventRecord(0), eventRecord(1));
+    await drive(world);
+    world.log.pop();
+    await expect(drive(world)).rejects.toThrow('raw holds offset 1, but the log ends at 1');
+  });
+});
+
 describe('copies', () => {
   it('are found after a restart, by looking up nothing but them', async () => {
     const world = worldOf(eventRecord(0, { id: 'a' }));

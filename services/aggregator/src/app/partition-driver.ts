@@ -19,7 +19,7 @@ import { bucketsOf, MarkMemory } from '../domain/marks.ts';
 import { evolve, initialState, nextCommand, tallyOf } from '../domain/partition-machine.ts';
 import type { Command, Outcome, State, Tally } from '../domain/partition-machine.ts';
 import { SeenIdentities } from '../domain/seen-identities.ts';
-import { ownRow, toDeadLetter, toEventBatch } from './partition-records.ts';
+import { ownRow, parseVouchedFor, toDeadLetter, toEventBatch, vouchedForText } from './partition-records.ts';
 import type { ProgressRecorder } from './progress-recorder.ts';
 
 export interface DriverOptions {
@@ -78,11 +78,13 @@ class PartitionDriver {
   private readonly partition: AssignedPartition;
   private readonly on: DriverDependencies;
   private readonly options: DriverOptions;
-  private readonly seen: SeenIdentities;
+  private seen: SeenIdentities;
   private readonly marks = new MarkMemory();
   /** Everything before this offset is stored, buried or a copy. */
   private storedThrough = 0;
   private committedOffset = 0;
+  /** Behind the last row of ours in raw: what a commit vouches for. */
+  private rawThrough = 0;
   /** What the last insert carried, until it is known to have landed. */
   private inFlight: readonly Candidate[] = [];
 
@@ -90,7 +92,12 @@ class PartitionDriver {
     this.partition = partition;
     this.on = dependencies;
     this.options = options;
-    this.seen = new SeenIdentities({ windowMs: options.dedupeWindowMs, blocksMax: options.dedupeBlocksMax });
+    this.seen = this.createSeen();
+  }
+
+  private createSeen(): SeenIdentities {
+    const { dedupeWindowMs: windowMs, dedupeBlocksMax: blocksMax } = this.options;
+    return new SeenIdentities({ windowMs, blocksMax });
   }
 
   async run(): Promise<void> {
@@ -169,16 +176,31 @@ class PartitionDriver {
   }
 
   private async recover(): Promise<Outcome> {
-    const { events } = this.on;
-    const nextOffset = this.partition.committed?.offset ?? 0;
+    const { events, log } = this.on;
+    const { topic, partition, committed } = this.partition;
+    const nextOffset = committed?.offset ?? 0;
+    const vouchedFor = parseVouchedFor(committed?.metadata ?? '');
     // What an earlier owner still writes must have landed before we look.
     await this.assertNoInsertRuns();
-    const { startOffset, endOffset } = await this.partition.bounds();
-    const highWater = await events.highWater(this.partition);
+    const highWater =
+      (await events.highWater(this.partition, Math.max(0, vouchedFor - 1))) ??
+      (await events.highWater(this.partition, 0));
     const storedThrough = highWater === null ? 0 : highWater + 1;
+    const { startOffset, endOffset } = await this.partition.bounds();
     const unmarked = storedThrough > nextOffset ? await events.minutesFrom(this.partition, nextOffset) : [];
     await this.inherit();
-    this.storedThrough = Math.max(storedThrough, startOffset);
+    // Behind what raw holds there may be copies and dead letters, which are not read again; unless raw has lost rows.
+    const isWhole = storedThrough >= vouchedFor;
+    const wanted = isWhole ? Math.max(storedThrough, nextOffset) : storedThrough;
+    if (!isWhole)
+      log.error({ topic, partition, storedThrough, vouchedFor }, 'raw has lost rows: the log is read again');
+    if (wanted < startOffset)
+      log.error(
+        { topic, partition, wanted, startOffset },
+        'the log has dropped records that were not stored',
+      );
+    this.rawThrough = storedThrough;
+    this.storedThrough = Math.max(wanted, startOffset);
     this.committedOffset = nextOffset;
     if (storedThrough <= endOffset) this.partition.seek(this.storedThrough);
     return { kind: 'recovered', nextOffset, storedThrough, endOffset, unmarked };
@@ -203,6 +225,7 @@ class PartitionDriver {
     this.marks.progressed(arrivedThroughMs);
     const oldestMs = Math.min(clock.nowMs(), arrivedThroughMs) - ARRIVAL_JITTER_MS;
     const sinceMs = Math.max(0, oldestMs - this.options.dedupeWindowMs);
+    this.seen = this.createSeen();
     this.seen.assumeCompleteSince(sinceMs);
     const range = await events.offsetsSince(this.partition, sinceMs);
     if (range === null) return;
@@ -280,6 +303,8 @@ class PartitionDriver {
 
   private landed(): void {
     for (const row of this.inFlight) this.seen.add(row.identity, row.receivedAtMs);
+    const last = this.inFlight.at(-1);
+    if (last !== undefined) this.rawThrough = last.offset + 1;
     this.inFlight = [];
   }
 
@@ -334,7 +359,7 @@ class PartitionDriver {
   private async commit(offset: number): Promise<Outcome> {
     // What was read again lies below what is committed; a committed offset never goes back.
     if (offset > this.committedOffset) {
-      await this.partition.commit({ offset, metadata: '' });
+      await this.partition.commit({ offset, metadata: vouchedForText(this.rawThrough) });
       this.committedOffset = offset;
     }
     return { kind: 'committed' };

@@ -30,8 +30,16 @@ export function toEventBatch({ topic, partition }: Ref, rows: readonly Candidate
   };
 }
 
+/** Of the value of a dead letter, which travels as base64 within the bus' bound of a record; no event of ingest is larger. */
+const DEAD_LETTER_VALUE_BYTES_MAX = 600 * 1024;
+
+/** A larger value is cut, and the detail says so: where it stands is told by the coordinate. */
 export function toDeadLetter({ topic, partition }: Ref, poison: Poison): DeadLetter {
-  const { record, organization, code, detail } = poison;
+  const { record, organization, code } = poison;
+  const isCut = record.value.length > DEAD_LETTER_VALUE_BYTES_MAX;
+  const detail = isCut
+    ? `${poison.detail} (of ${record.value.length} bytes, ${DEAD_LETTER_VALUE_BYTES_MAX} are kept)`
+    : poison.detail;
   return {
     organization,
     coordinate: { topic, partition, offset: record.offset },
@@ -40,7 +48,7 @@ export function toDeadLetter({ topic, partition }: Ref, poison: Poison): DeadLet
     attempt: 1,
     arrivedAtMs: record.timestampMs,
     headers: record.headers,
-    value: record.value,
+    value: isCut ? record.value.subarray(0, DEAD_LETTER_VALUE_BYTES_MAX) : record.value,
   };
 }
 
@@ -65,4 +73,23 @@ export function ownRow(nowMs: number): Candidate {
     offset: 0,
     receivedAtMs: nowMs,
   };
+}
+
+/** The metadata of a commit: behind which offset raw held rows of this partition when it was made. */
+export function vouchedForText(offset: number): string {
+  return JSON.stringify({ v: 1, rawThrough: offset });
+}
+
+/** 0 when nothing was vouched for. */
+export function parseVouchedFor(metadata: string): number {
+  if (metadata === '') return 0;
+  const parsed: unknown = JSON.parse(metadata);
+  assertThat(
+    typeof parsed === 'object' &&
+      parsed !== null &&
+      'rawThrough' in parsed &&
+      Number.isSafeInteger(parsed.rawThrough),
+    `commit metadata ${metadata}`,
+  );
+  return Number(parsed.rawThrough);
 }

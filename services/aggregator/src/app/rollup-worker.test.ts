@@ -40,7 +40,7 @@ function createPipeline(starts: readonly number[], nowMs: () => number) {
         return { tier: '1m', organization: organization(), bucketStartMs, mark: 1n } as const;
       });
       version += 1n;
-      return buckets.length === 0 ? null : { version, buckets };
+      return buckets.length === 0 ? null : { version, buckets, measures: options.measures };
     },
     clearDirty: async (claim: Claim) => {
       await step('clear');
@@ -54,12 +54,12 @@ function createPipeline(starts: readonly number[], nowMs: () => number) {
     countDirty: () => Promise.resolve(freeAtMs.size),
     raiseVersion: (least) => step(`raise ${least}`),
     areAdopted: () => Promise.resolve(true),
-    adoptMeasures: () => step('adopt'),
-    confirmMeasures: () => step('confirm'),
-    unknownMeasures: async () => {
-      await step('unknown');
-      return calls.includes('confirm') ? [] : ['f1'];
+    adoptMeasures: async () => {
+      await step('adopt');
+      return calls.includes('confirm') ? [] : [{ fingerprint: 'f1', adoption: 1n }];
     },
+    confirmMeasures: () => step('confirm'),
+    unknownMeasures: () => Promise.resolve([]),
   };
   return { pipeline, claims, calls, faults, left: () => [...freeAtMs.keys()] };
 }
@@ -184,8 +184,8 @@ describe('the rollup worker', () => {
       until: (_, done) => done.includes('claim'),
     });
     // Two minutes, one quarter of an hour, one day.
-    expect(calls.slice(0, 5)).toEqual(['raise 7', 'adopt', 'unknown', 'mark 4', 'confirm']);
-    expect(calls.filter((call) => call === 'unknown')).toHaveLength(1);
+    expect(calls.slice(0, 4)).toEqual(['raise 7', 'adopt', 'mark 4', 'confirm']);
+    expect(calls.filter((call) => call === 'adopt')).toHaveLength(1);
   });
 
   it('does not confirm measures while a mark is missing', async () => {

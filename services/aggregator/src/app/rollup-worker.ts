@@ -57,9 +57,8 @@ async function adoptMeasures({
 }: RollupWorkerDependencies): Promise<void> {
   const fingerprints = fingerprintsOf(measures);
   await pipeline.raiseVersion(await rollups.greatestVersion());
-  await pipeline.adoptMeasures(fingerprints, clock.nowMs());
-  const unknown = await pipeline.unknownMeasures(fingerprints);
-  if (unknown.length === 0) return;
+  const unconfirmed = await pipeline.adoptMeasures(fingerprints);
+  if (unconfirmed.length === 0) return;
   let marked = 0;
   for await (const minutes of events.allMinutes()) {
     for (let start = 0; start < minutes.length; start += REMARK_MINUTES) {
@@ -67,9 +66,9 @@ async function adoptMeasures({
     }
     marked += minutes.length;
   }
-  await pipeline.confirmMeasures(unknown);
+  await pipeline.confirmMeasures(unconfirmed);
   log.info(
-    { measures: unknown.length, minutes: marked },
+    { measures: unconfirmed.length, minutes: marked },
     'new measures: rollups will be made for what is stored',
   );
 }

@@ -73,6 +73,7 @@ export class TestWorld {
   readonly unacceptable = new Set<string>();
   lookUps = 0;
   committed: number | null = null;
+  metadata = '';
   startOffset = 0;
   /** Called from the second read in a row on that finds nothing: a test ends its spell here. */
   onIdle: () => void = () => undefined;
@@ -99,7 +100,7 @@ export class TestWorld {
       topic: EVENTS_TOPIC,
       partition: 0,
       lost: lost.signal,
-      committed: offset === null ? null : { offset, metadata: '' },
+      committed: offset === null ? null : { offset, metadata: this.metadata },
       read: async ({ maxRecords, maxWaitMs }) => {
         await this.step('read', false);
         const records = this.log.filter((record) => record.offset >= position).slice(0, maxRecords);
@@ -116,6 +117,7 @@ export class TestWorld {
         await this.step('commit');
         if (lost.signal.aborted) throw new AppError('partition-lost', 'somebody else owns it');
         this.committed = to.offset;
+        this.metadata = to.metadata;
       },
       bounds: async () => {
         await this.step('bounds', false);
@@ -160,9 +162,10 @@ export class TestWorld {
       await this.step('insertRunning', false);
       return false;
     },
-    highWater: async () => {
+    highWater: async (_partition, fromOffset) => {
       await this.step('highWater', false);
-      return this.rows.size === 0 ? null : Math.max(...this.rows.keys());
+      const offsets = [...this.rows.keys()].filter((offset) => offset >= fromOffset);
+      return offsets.length === 0 ? null : Math.max(...offsets);
     },
     countRange: async (_partition, from, to) => {
       await this.step('countRange');

@@ -8,8 +8,8 @@
  *                                        '--------'-- refused ---> probe a row of ours, then halves until the poison is found
  *
  * Order that makes a crash at any point harmless:
- * - rows carry their offset, so `recover` sees from raw how far the partition is stored, whatever was committed; what was committed
- *   beyond that (copies, dead letters, or rows that a power cut took from raw) is read again, which changes nothing that is there;
+ * - rows carry their offset, so `recover` sees from raw how far the partition is stored, whatever was committed; a commit says how
+ *   far raw had come, so that rows which raw has lost since (a power cut, a restored backup) are noticed and read again;
  * - minutes are marked dirty after their rows are in raw and before the offset is committed; `recover` marks again what lies between
  *   the committed offset and the stored one;
  * - dead letters are durable before the offset is committed, and keyed by coordinate, so burying twice is burying once.

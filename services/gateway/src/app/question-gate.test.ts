@@ -49,6 +49,24 @@ describe('the question gate', () => {
     await expect(next).resolves.toBe('yes');
   });
 
+  it('forgets who has gone while waiting', async () => {
+    const gate = createQuestionGate(1);
+    const work = createWork();
+    const first = gate.pass(ACME, work.start('first'));
+    const gone = new AbortController();
+    const leaving = gate.pass(ACME, work.start('never'), gone.signal);
+    const next = gate.pass(ACME, work.start('next'));
+    gone.abort(new Error('gone'));
+    await expect(leaving).rejects.toThrow('gone');
+    await expect(gate.pass(ACME, work.start('never'), gone.signal)).rejects.toThrow('gone');
+    work.end('first');
+    await expect(first).resolves.toBe('first');
+    await settle();
+    expect(work.started).toEqual(['first', 'next']);
+    work.end('next');
+    await expect(next).resolves.toBe('next');
+  });
+
   it('refuses what would wait behind too many', async () => {
     const gate = createQuestionGate(1);
     const work = createWork();

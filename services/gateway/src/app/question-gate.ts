@@ -8,9 +8,10 @@ const RETRY_AFTER_SECONDS = 1;
 export interface QuestionGate {
   /**
    * Runs the work when the organization has fewer than the permitted questions under way, else after some of them, in order.
-   * @throws overloaded when too many wait already; whatever the work throws
+   * @throws overloaded when too many wait already; the signal's reason when it aborts before the work begins; whatever the work
+   * throws
    */
-  pass<T>(organization: OrganizationId, work: () => Promise<T>): Promise<T>;
+  pass<T>(organization: OrganizationId, work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
 }
 
 interface Lane {
@@ -26,7 +27,8 @@ interface Lane {
 export function createQuestionGate(atOnceMax: number): QuestionGate {
   const lanes = new Map<OrganizationId, Lane>();
 
-  function enter(organization: OrganizationId): Promise<void> {
+  function enter(organization: OrganizationId, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
     const lane = lanes.get(organization) ?? { running: 0, waiting: [] };
     lanes.set(organization, lane);
     if (lane.running < atOnceMax) {
@@ -38,8 +40,17 @@ export function createQuestionGate(atOnceMax: number): QuestionGate {
         retryAfterSeconds: RETRY_AFTER_SECONDS,
       });
     }
-    return new Promise((resolve) => {
-      lane.waiting.push(resolve);
+    return new Promise((resolve, reject) => {
+      const proceed = () => {
+        signal?.removeEventListener('abort', giveUp);
+        resolve();
+      };
+      const giveUp = () => {
+        lane.waiting.splice(lane.waiting.indexOf(proceed), 1);
+        reject(signal?.reason as Error);
+      };
+      lane.waiting.push(proceed);
+      signal?.addEventListener('abort', giveUp, { once: true });
     });
   }
 
@@ -54,8 +65,8 @@ export function createQuestionGate(atOnceMax: number): QuestionGate {
   }
 
   return {
-    async pass(organization, work) {
-      await enter(organization);
+    async pass(organization, work, signal) {
+      await enter(organization, signal);
       try {
         return await work();
       } finally {

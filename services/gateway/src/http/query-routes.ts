@@ -28,10 +28,11 @@ export function registerQueryRoutes(app: HttpServer, { engine, gate, access }: Q
     if (reply.raw.destroyed) gone.abort();
     try {
       const principal = access.principalOf(request);
-      const found = await gate.pass(principal.organization, () => {
-        gone.signal.throwIfAborted();
-        return engine.ask(principal, query, { signal: gone.signal });
-      });
+      const found = await gate.pass(
+        principal.organization,
+        () => engine.ask(principal, query, { signal: gone.signal }),
+        gone.signal,
+      );
       return await reply.header('cache-control', 'private, no-store').send(toWire(found));
     } catch (error) {
       if (!gone.signal.aborted) throw error;
