@@ -51,7 +51,10 @@ export async function createKafka(dir: string, logDir: string): Promise<Server<'
     ],
     logFile,
   });
-  const clusterId = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
+  const id = Buffer.from(randomUUID().replaceAll('-', ''), 'hex');
+  // Its first letter would be `-` for one id in 64, which the tool takes for an option.
+  id[0] = (id[0] ?? 0) & 0x7f;
+  const clusterId = id.toString('base64url');
   await runToEnd(
     'the formatting of Kafka',
     runClass('kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties),
