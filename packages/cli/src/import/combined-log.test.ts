@@ -13,10 +13,10 @@ describe('parseCombinedLog', () => {
   it('reads a line of the combined format', () => {
     expect(
       parse(
-        `83.149.9.216 - ada [${TIME}] "GET /a/b.png?x=1 HTTP/1.1" 200 203023 "http://e.com/" "Moz (X11)"`,
+        `192.0.2.216 - ada [${TIME}] "GET /a/b.png?x=1 HTTP/1.1" 200 203023 "http://e.com/" "Moz (X11)"`,
       ),
     ).toEqual({
-      client: '83.149.9.216',
+      client: '192.0.2.216',
       ident: '-',
       user: 'ada',
       time: TIME,
