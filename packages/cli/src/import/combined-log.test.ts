@@ -12,9 +12,7 @@ const TIME = '17/May/2015:10:05:03 +0000';
 describe('parseCombinedLog', () => {
   it('reads a line of the combined format', () => {
     expect(
-      parse(
-        `192.0.2.216 - ada [${TIME}] "GET /a/b.png?x=1 HTTP/1.1" 200 203023 "http://e.com/" "Moz (X11)"`,
-      ),
+      parse(`192.0.2.216 - ada [${TIME}] "GET /a/b.png?x=1 HTTP/1.1" 200 203023 "http://e.com/" "Moz (X11)"`),
     ).toEqual({
       client: '192.0.2.216',
       ident: '-',
