@@ -23,7 +23,7 @@ export function describeEventStore(current: () => Stores): void {
       const organization = organizationId();
       const batch = eventBatch([eventRow({ organization, offset: 7 })], { partition: 3 });
       await events.insert(batch);
-      expect(await events.highWater(batch, 0)).toBe(7);
+      expect(await events.highWater(batch, 0)).toEqual({ offset: 7, receivedAtMs: NOON_MS });
       expect(await events.highWater({ ...batch, partition: 4 }, 0)).toBeNull();
       expect(await events.highWater({ topic: `${batch.topic}x`, partition: 3 }, 0)).toBeNull();
       expect(await events.minutesFrom({ ...batch, partition: 4 }, 0)).toEqual([]);
@@ -32,7 +32,7 @@ export function describeEventStore(current: () => Stores): void {
     it('tells offset 0 from no row at all', async () => {
       const batch = eventBatch([eventRow({ organization: organizationId(), offset: 0 })]);
       await current().events.insert(batch);
-      expect(await current().events.highWater(batch, 0)).toBe(0);
+      expect(await current().events.highWater(batch, 0)).toEqual({ offset: 0, receivedAtMs: NOON_MS });
     });
 
     it('counts a range with both ends', async () => {
@@ -52,8 +52,8 @@ export function describeEventStore(current: () => Stores): void {
         const expected = batch.rows.filter(({ offset }) => offset >= from && offset <= to).length;
         expect(await events.countRange(batch, from, to)).toBe(expected);
       }
-      expect(await events.highWater(batch, 0)).toBe(9);
-      expect(await events.highWater(batch, 9)).toBe(9);
+      expect(await events.highWater(batch, 0)).toEqual({ offset: 9, receivedAtMs: NOON_MS });
+      expect(await events.highWater(batch, 9)).toEqual({ offset: 9, receivedAtMs: NOON_MS });
       expect(await events.highWater(batch, 10)).toBeNull();
     });
 

@@ -53,10 +53,13 @@ export interface EventStore {
   /** Whether an insert of this partition is still running in the engine. @throws warehouse-unavailable */
   insertRunning(partition: PartitionRef): Promise<boolean>;
   /**
-   * The greatest stored offset of the partition at or beyond `fromOffset`; null when there is none. From near the end the index
+   * The greatest stored offset of the partition at or beyond `fromOffset`, and its arrival; null when there is none. From near the end the index
    * serves it; from 0 it reads three columns of all of raw. @throws warehouse-unavailable, query-timeout
    */
-  highWater(partition: PartitionRef, fromOffset: number): Promise<number | null>;
+  highWater(
+    partition: PartitionRef,
+    fromOffset: number,
+  ): Promise<{ readonly offset: number; readonly receivedAtMs: number } | null>;
   /** How many rows have an offset within [from, to] (both included). @throws warehouse-unavailable */
   countRange(partition: PartitionRef, from: number, to: number): Promise<number>;
   /** The stored events among these identities that arrived at or after `sinceMs`. @throws warehouse-unavailable */
@@ -128,13 +131,15 @@ export function createEventStore(warehouse: WarehouseExecutor, options: EventSto
     },
 
     async highWater({ topic, partition }, fromOffset) {
-      const rows = await select<{ high: string; present: string }>(
-        `SELECT max(bus_offset) AS high, count() AS present FROM events
+      const [row] = await select<{ high: string; received: string; present: string }>(
+        `SELECT max(bus_offset) AS high, toUnixTimestamp64Milli(argMax(received_at, bus_offset)) AS received,
+                count() AS present
+         FROM events
          WHERE bus_topic = {topic:String} AND bus_partition = {partition:UInt16} AND bus_offset >= {from:UInt64}`,
         { topic, partition, from: fromOffset },
       );
-      const row = rows[0];
-      return row === undefined || row.present === '0' ? null : Number(row.high);
+      if (row === undefined || row.present === '0') return null;
+      return { offset: Number(row.high), receivedAtMs: Number(row.received) };
     },
 
     async countRange({ topic, partition }, from, to) {

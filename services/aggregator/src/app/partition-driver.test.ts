@@ -151,6 +151,18 @@ describe('recovery', () => {
     expect([world.committed, world.rows.size]).toEqual([3, 3]);
   });
 
+  it('stops when the log is another than the one raw was made from, however far it has grown', async () => {
+    const world = worldOf(eventRecord(0), eventRecord(1));
+    await drive(world);
+    world.log.splice(
+      0,
+      2,
+      ...[0, 1, 2, 3].map((offset) => eventRecord(offset, { id: `new-${offset}`, arrivedAtMs: NOON_MS + 1 })),
+    );
+    await expect(drive(world)).rejects.toThrow('the topic was made anew');
+    expect(world.rows.size).toBe(2);
+  });
+
   it('stops when raw holds more than the log', async () => {
     const world = worldOf(eventRecord(0), eventRecord(1));
     await drive(world);

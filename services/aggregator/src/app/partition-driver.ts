@@ -50,6 +50,8 @@ const RETRY_LONGEST_MS = 5_000;
 const WARM_UP_OFFSETS = 250_000;
 /** How far the arrivals of neighbouring records may be out of order: clocks of several ingests, publishes under way. */
 const ARRIVAL_JITTER_MS = MINUTE_MS;
+/** How long the record that raw was last made from is waited for. */
+const LOG_CHECK_WAIT_MS = 5_000;
 /** Minutes named in one flush message. */
 const FLUSH_MINUTES_MAX = 5_000;
 
@@ -185,8 +187,13 @@ class PartitionDriver {
     const highWater =
       (await events.highWater(this.partition, Math.max(0, vouchedFor - 1))) ??
       (await events.highWater(this.partition, 0));
-    const storedThrough = highWater === null ? 0 : highWater + 1;
+    const storedThrough = highWater === null ? 0 : highWater.offset + 1;
     const { startOffset, endOffset } = await this.partition.bounds();
+    const isSameLog =
+      highWater === null ||
+      highWater.offset < startOffset ||
+      highWater.offset >= endOffset ||
+      (await this.isInLog(highWater));
     const unmarked = storedThrough > nextOffset ? await events.minutesFrom(this.partition, nextOffset) : [];
     await this.inherit();
     // Behind what raw holds there may be copies and dead letters, which are not read again; unless raw has lost rows.
@@ -203,7 +210,16 @@ class PartitionDriver {
     this.storedThrough = Math.max(wanted, startOffset);
     this.committedOffset = nextOffset;
     if (storedThrough <= endOffset) this.partition.seek(this.storedThrough);
-    return { kind: 'recovered', nextOffset, storedThrough, endOffset, unmarked };
+    return { kind: 'recovered', nextOffset, storedThrough, endOffset, isSameLog, unmarked };
+  }
+
+  /** Whether the log holds, at the offset of the last row in raw, the record that row was made from. */
+  private async isInLog(row: { readonly offset: number; readonly receivedAtMs: number }): Promise<boolean> {
+    this.partition.seek(row.offset);
+    const [record] = await this.partition.read({ maxRecords: 1, maxWaitMs: LOG_CHECK_WAIT_MS });
+    if (record === undefined)
+      throw new AppError('bus-unavailable', `the record at offset ${row.offset} does not come`);
+    return record.offset === row.offset && record.timestampMs === row.receivedAtMs;
   }
 
   /** @throws warehouse-unavailable while an insert of this partition runs, so that the step is tried again */

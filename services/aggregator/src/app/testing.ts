@@ -165,7 +165,8 @@ export class TestWorld {
     highWater: async (_partition, fromOffset) => {
       await this.step('highWater', false);
       const offsets = [...this.rows.keys()].filter((offset) => offset >= fromOffset);
-      return offsets.length === 0 ? null : Math.max(...offsets);
+      const row = this.rows.get(Math.max(...offsets));
+      return row === undefined ? null : { offset: row.offset, receivedAtMs: row.receivedAtMs };
     },
     countRange: async (_partition, from, to) => {
       await this.step('countRange');

@@ -8,6 +8,7 @@ const RECOVERED: Outcome = {
   nextOffset: 0,
   storedThrough: 0,
   endOffset: 1_000,
+  isSameLog: true,
   unmarked: [],
 };
 
@@ -53,7 +54,7 @@ describe('the partition machine', () => {
   it('marks and commits what was stored before a crash, and reads on behind it', () => {
     const unmarked = [{ organization: 'acme' as never, minuteMs: NOON_MS }];
     const { state } = play([
-      { kind: 'recovered', nextOffset: 10, storedThrough: 15, endOffset: 20, unmarked },
+      { kind: 'recovered', nextOffset: 10, storedThrough: 15, endOffset: 20, isSameLog: true, unmarked },
     ]);
     expect(nextCommand(state)).toEqual({ kind: 'mark', minutes: unmarked });
     const after = play([{ kind: 'marked' }, { kind: 'announced' }], state);
@@ -62,11 +63,11 @@ describe('the partition machine', () => {
 
   it('reads again what is committed but not in raw, and stops when raw is ahead of the log', () => {
     const behind = play([
-      { kind: 'recovered', nextOffset: 10, storedThrough: 5, endOffset: 20, unmarked: [] },
+      { kind: 'recovered', nextOffset: 10, storedThrough: 5, endOffset: 20, isSameLog: true, unmarked: [] },
     ]);
     expect(nextCommand(behind.state)).toEqual({ kind: 'read' });
     const ahead = play([
-      { kind: 'recovered', nextOffset: 10, storedThrough: 21, endOffset: 20, unmarked: [] },
+      { kind: 'recovered', nextOffset: 10, storedThrough: 21, endOffset: 20, isSameLog: true, unmarked: [] },
     ]);
     expect(nextCommand(ahead.state)).toMatchObject({
       kind: 'halt',

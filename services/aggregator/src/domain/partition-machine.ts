@@ -53,6 +53,8 @@ export type Outcome =
       readonly storedThrough: number;
       /** Of the log, as the bus knows it. */
       readonly endOffset: number;
+      /** False: the log holds another record at the offset of the last row in raw. */
+      readonly isSameLog: boolean;
       /** Minutes of the rows stored at or beyond the committed offset. */
       readonly unmarked: readonly TouchedMinute[];
     }
@@ -200,7 +202,13 @@ export function tallyOf(
 }
 
 function afterRecovery(outcome: Extract<Outcome, { kind: 'recovered' }>): State {
-  const { nextOffset, storedThrough, endOffset } = outcome;
+  const { nextOffset, storedThrough, endOffset, isSameLog } = outcome;
+  if (!isSameLog) {
+    return {
+      phase: 'halted',
+      reason: `offset ${storedThrough - 1} of the log is not the record that raw holds under it: the topic was made anew`,
+    };
+  }
   if (storedThrough > endOffset) {
     return {
       phase: 'halted',
