@@ -10,7 +10,8 @@ const PORTS = ['bus', 'warehouse', 'catalog', 'cache', 'artifacts'];
 const BELOW_SERVICES = ['core', 'contracts', 'runtime', ...PORTS, 'query', 'packs'];
 const TEST_FILE = '\\.test\\.ts$';
 /** Support of tests: conformance suites, testkit, fixtures. Never part of a bundle that runs in production. */
-const TEST_SUPPORT = '^packages/(testkit|bench|e2e)/|/(conformance|testing)/|/(conformance|test)[^/]*\\.ts$';
+const TEST_SUPPORT =
+  '^packages/(testkit|bench|faults|e2e)/|/(conformance|testing|simulation)/|/(conformance|test)[^/]*\\.ts$';
 const TEST_CODE = `${TEST_FILE}|${TEST_SUPPORT}`;
 
 /** The packages a package may reach, itself included. */

@@ -7,7 +7,7 @@ const FILES = {
   /** No process, no network, no backend. */
   unit: {
     testMatch: ['**/*.test.ts'],
-    testPathIgnorePatterns: ['/node_modules/', '\\.(int|e2e)\\.test\\.ts$'],
+    testPathIgnorePatterns: ['/node_modules/', '\\.(int|e2e|node)\\.test\\.ts$'],
   },
   /** Everything that needs only Node. */
   node: { testMatch: ['**/*.test.ts'], testPathIgnorePatterns: ['/node_modules/', '\\.int\\.test\\.ts$'] },
@@ -47,5 +47,5 @@ export default {
   transformIgnorePatterns: [`/node_modules/(?!(${REQUIRED_ESM})/)`],
   roots: ['<rootDir>/packages', '<rootDir>/services'],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.cache/'],
-  testTimeout: 30_000,
+  testTimeout: 120_000,
 };

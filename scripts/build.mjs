@@ -24,6 +24,8 @@ const ENTRIES = {
   'clickhouse-over-chdb': 'packages/testkit/src/clickhouse-over-chdb/main.ts',
   cluster: 'packages/testkit/src/cluster/main.ts',
   bench: 'packages/bench/src/main.ts',
+  faults: 'packages/faults/src/main.ts',
+  simulate: 'services/aggregator/src/simulation/main.ts',
 };
 
 const arguments_ = process.argv.slice(2);

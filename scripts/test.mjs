@@ -1,8 +1,9 @@
 /**
  * Runs one suite: `node scripts/test.mjs <mode> [arguments for jest…]`
  *
- *   unit   every *.test.ts that is neither .int. nor .e2e.: no process, no network
- *   node   unit, and *.e2e.test.ts on the embedded profile: everything that needs only Node
+ *   unit   every *.test.ts that is none of .int., .e2e. and .node.: no process, no network
+ *   node   unit, *.node.test.ts (processes from dist, nothing else), and *.e2e.test.ts on the embedded profile: everything
+ *          that needs only Node
  *   real   *.int.test.ts, and *.e2e.test.ts on the distributed profile, against real Kafka, ClickHouse, Postgres and
  *          Redis. packages/testkit/src/cluster says where each comes from; one that cannot be had is an error
  *

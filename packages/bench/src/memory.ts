@@ -1,8 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import type { Server } from '@tidemark/testkit/cluster';
+import { residentMib, type Server } from '@tidemark/testkit/cluster';
 
 const SAMPLE_INTERVAL_MS = 250;
-const MIB_PER_KIB = 1 / 1024;
 
 /** Resident memory of the product's processes, MiB. */
 export interface MemoryUse {
@@ -41,15 +39,4 @@ export function watchMemory(servers: Readonly<Record<string, Server>>): MemoryWa
       }));
     },
   };
-}
-
-async function residentMib(pid: number | undefined): Promise<number | null> {
-  if (pid === undefined) return null;
-  try {
-    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1];
-    return kib === undefined ? null : Math.round(Number(kib) * MIB_PER_KIB);
-  } catch {
-    // Gone meanwhile, or a system that has no /proc.
-    return null;
-  }
 }

@@ -46,13 +46,27 @@ export type EventTimes =
   /** As they are sent: what live producers do. */
   | { readonly kind: 'now' }
   /** Nine of ten within the day before `endMs`, the others in one hour of every tenth day of the year before. */
-  | { readonly kind: 'past-year'; readonly endMs: number };
+  | { readonly kind: 'past-year'; readonly endMs: number }
+  /** Evenly over the `events` of the day that ends at `endMs`. */
+  | { readonly kind: 'past-day'; readonly endMs: number; readonly events: number };
 
 const PAST_DAYS = 365;
 const PAST_DAYS_STEP = 10;
 
+/** @param n the number of the event within its load */
+export function eventTimeMs(times: EventTimes, n: number, nowMs: number): number {
+  switch (times.kind) {
+    case 'now':
+      return nowMs;
+    case 'past-year':
+      return pastYearTimeMs(n, times.endMs);
+    case 'past-day':
+      return times.endMs - DAY_MS + Math.floor((n * DAY_MS) / times.events);
+  }
+}
+
 /** @param n the number of the event within its load: neighbours lie in neighbouring minutes, as in a file that is imported */
-export function pastYearTimeMs(n: number, endMs: number): number {
+function pastYearTimeMs(n: number, endMs: number): number {
   const dayMinutes = DAY_MS / MINUTE_MS;
   if (n % 10 !== 9) {
     // 420 neighbours share a minute: some 600,000 events go round the day once.

@@ -4,23 +4,16 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { mintApiKey } from '@tidemark/runtime';
-import {
-  createServerProgram,
-  createShutdown,
-  findBundle,
-  findFreePort,
-  startBackends,
-  startServices,
-} from '@tidemark/testkit/cluster';
+import { createShutdown, createStandalone, startBackends, startServices } from '@tidemark/testkit/cluster';
 import type { Server, Shutdown } from '@tidemark/testkit/cluster';
 import type { Profile } from './profile.ts';
 import type { HttpTarget, InsertTarget } from './workers/protocol.ts';
 
-const READY_DEADLINE_MS = 60_000;
 const UNLIMITED = '1000000';
 
-/** The limits of one key are for fairness among many; here one key is everybody. */
+/** The limits of one key, and fair shares, are for fairness among many; here one key is everybody. */
 const INGEST_LIMITS = {
+  TIDEMARK_INGEST_FAIR_BACKLOG_MS: '3600000',
   TIDEMARK_INGEST_REQUESTS_PER_KEY_MAX: UNLIMITED,
   TIDEMARK_INGEST_EVENTS_PER_KEY_MAX: '1000000000',
 } as const;
@@ -65,35 +58,18 @@ interface StartOptions {
 }
 
 async function startEmbedded({ dir, adminKey, shutdown }: StartOptions): Promise<System> {
-  const port = await findFreePort();
-  const url = `http://127.0.0.1:${port}`;
-  const dataDir = path.join(dir, 'data');
-  const server = createServerProgram({
-    name: 'standalone',
-    address: url,
-    command: {
-      program: process.execPath,
-      // As `npm start` does.
-      arguments: ['--max-semi-space-size=64', '--enable-source-maps', findBundle('standalone')],
-      environment: {
-        TIDEMARK_PORT: String(port),
-        TIDEMARK_DATA_DIR: dataDir,
-        TIDEMARK_BOOTSTRAP_KEY: adminKey,
-        ...INGEST_LIMITS,
-        ...READER_LIMITS,
-      },
-      logFile: path.join(dir, 'standalone.log'),
-    },
-    isReady: async () => (await fetch(`${url}/readyz`)).ok,
-    readyDeadlineMs: READY_DEADLINE_MS,
+  const server = await createStandalone({
+    dir,
+    bootstrapKey: adminKey,
+    environment: { ...INGEST_LIMITS, ...READER_LIMITS },
   });
   shutdown.add(() => server.stop());
   await server.start();
   return {
     profile: 'embedded',
-    ...targets(url, url, adminKey),
+    ...targets(server.address, server.address, adminKey),
     bareInserts: { kind: 'chdb', path: path.join(dir, 'bare') },
-    storedRows: { kind: 'chdb', path: path.join(dataDir, 'warehouse') },
+    storedRows: { kind: 'chdb', path: path.join(server.dataDir, 'warehouse') },
     servers: { standalone: server },
     stop: () => server.stop(),
     remove: () => shutdown.run(),

@@ -1,5 +1,5 @@
 import { type ApiKeyRecord, AppError, type OrganizationId, type Role } from '@tidemark/core';
-import type { ApiKeys, SqlExecutor } from './port.ts';
+import type { ApiKeys, NewApiKey, SqlExecutor } from './port.ts';
 import { type BigintText, toSafeInteger, toSafeIntegerOrNull } from './rows.ts';
 import { sqlStateOf } from './sql-errors.ts';
 
@@ -23,6 +23,11 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (public_id) DO NOTHING
 RETURNING ${COLUMNS}`;
 
+/** Keeps others from adding a key (they take a share of it by the foreign key) until the transaction ends. */
+const LOCK_ORGANIZATION = 'SELECT id FROM organizations WHERE id = $1 FOR UPDATE';
+
+const HAS_KEYS = 'SELECT 1 AS one FROM api_keys WHERE organization = $1 LIMIT 1';
+
 const FIND = `SELECT ${COLUMNS} FROM api_keys WHERE public_id = $1`;
 
 const LIST = `
@@ -37,25 +42,16 @@ RETURNING public_id`;
 const FOREIGN_KEY_VIOLATION = '23503';
 
 /** `create` also throws not-found when there is no such organization. */
-export function createApiKeys(executor: Pick<SqlExecutor, 'query'>): ApiKeys {
+export function createApiKeys(executor: Pick<SqlExecutor, 'query' | 'transaction'>): ApiKeys {
   return {
-    async create(key) {
-      const [row] = await executor
-        .query<ApiKeyRow>(INSERT, [
-          key.publicId,
-          key.organization,
-          key.secretHash,
-          key.name,
-          key.role,
-          key.createdAtMs,
-          key.expiresAtMs,
-        ])
-        .catch((error: unknown) => {
-          if (sqlStateOf(error) !== FOREIGN_KEY_VIOLATION) throw error;
-          throw new AppError('not-found', `There is no organization ${key.organization}`, { cause: error });
-        });
-      if (row === undefined) throw new AppError('conflict', `The API key id ${key.publicId} is taken`);
-      return toApiKeyRecord(row);
+    create: async (key) => await insert(executor, key),
+    async createFirst(key) {
+      // A statement of its own looks for keys: one that had waited for the lock would see what was there before.
+      return await executor.transaction(async (tx) => {
+        await tx.query(LOCK_ORGANIZATION, [key.organization]);
+        const known = await tx.query(HAS_KEYS, [key.organization]);
+        return known.length > 0 ? null : await insert(tx, key);
+      });
     },
     async find(publicId) {
       const [row] = await executor.query<ApiKeyRow>(FIND, [publicId]);
@@ -69,6 +65,25 @@ export function createApiKeys(executor: Pick<SqlExecutor, 'query'>): ApiKeys {
       return revoked.length > 0;
     },
   };
+}
+
+async function insert(executor: Pick<SqlExecutor, 'query'>, key: NewApiKey): Promise<ApiKeyRecord> {
+  const [row] = await executor
+    .query<ApiKeyRow>(INSERT, [
+      key.publicId,
+      key.organization,
+      key.secretHash,
+      key.name,
+      key.role,
+      key.createdAtMs,
+      key.expiresAtMs,
+    ])
+    .catch((error: unknown) => {
+      if (sqlStateOf(error) !== FOREIGN_KEY_VIOLATION) throw error;
+      throw new AppError('not-found', `There is no organization ${key.organization}`, { cause: error });
+    });
+  if (row === undefined) throw new AppError('conflict', `The API key id ${key.publicId} is taken`);
+  return toApiKeyRecord(row);
 }
 
 function toApiKeyRecord(row: ApiKeyRow): ApiKeyRecord {

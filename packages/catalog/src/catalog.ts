@@ -1,4 +1,5 @@
 import { createApiKeys } from './api-keys.ts';
+import { createLedger } from './ledger.ts';
 import { migrate } from './migrate.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 import { createOrganizations } from './organizations.ts';
@@ -23,6 +24,7 @@ export async function createCatalog(executor: SqlExecutor): Promise<Catalog> {
     organizations: createOrganizations(executor),
     apiKeys: createApiKeys(executor),
     pipeline: createPipelineState(executor),
+    ledger: createLedger(executor),
     async ping() {
       await executor.query('SELECT 1');
     },

@@ -19,7 +19,8 @@ WHERE topic = $1 ORDER BY partition`;
 /**
  * $1 organizations, $2 tier widths, $3 starts, $4 settle times: parallel arrays, no bucket twice, sorted; $5 now.
  * The mark is drawn once, after the caller's rows are in raw: any claim with a greater version reads them. A bucket under a live
- * lease that is marked for the first time since its claim waits anew; any other keeps its time.
+ * lease that is marked for the first time since its claim waits anew; any other keeps its time, unless this mark is due sooner (a settle
+ * time of 0). `least` leaves nulls out.
  */
 export const MARK_DIRTY = `
 WITH drawn AS MATERIALIZED (SELECT nextval('pipeline_versions') AS mark)
@@ -33,8 +34,8 @@ ON CONFLICT (organization, tier_width_ms, bucket_start_ms) DO UPDATE SET
   mark = EXCLUDED.mark,
   waiting_since_ms = CASE WHEN d.not_before_ms IS NULL AND d.lease_until_ms > $5::bigint
     THEN EXCLUDED.waiting_since_ms ELSE d.waiting_since_ms END,
-  not_before_ms = CASE WHEN d.not_before_ms IS NULL AND d.lease_until_ms > $5::bigint
-    THEN EXCLUDED.not_before_ms ELSE d.not_before_ms END`;
+  not_before_ms = CASE WHEN d.not_before_ms IS NULL AND d.lease_until_ms <= $5::bigint
+    THEN NULL ELSE least(d.not_before_ms, EXCLUDED.not_before_ms) END`;
 
 /**
  * $1 now, $2 closed through, $3 lease, $4 most buckets, $5 the claimant's measures, sorted: nothing is claimed unless they are the
@@ -108,6 +109,11 @@ WHERE organization = $1 AND tier_width_ms = $2 AND bucket_start_ms >= $3 AND buc
 ORDER BY bucket_start_ms`;
 
 export const COUNT_DIRTY = 'SELECT count(*) AS count FROM pipeline_dirty_buckets';
+
+/** $1 organization, $2 tier widths (named, so that each is a range of the key), $3 from, $4 to. */
+export const COUNT_DIRTY_WITHIN = `
+SELECT count(*) AS count FROM pipeline_dirty_buckets
+WHERE organization = $1 AND tier_width_ms = ANY ($2::bigint[]) AND bucket_start_ms >= $3 AND bucket_start_ms < $4`;
 
 /**
  * $1 the fingerprints of the release that starts, sorted. What is confirmed already stays so; what is new carries the number of this

@@ -13,6 +13,7 @@ import {
   CLEAR_DIRTY,
   CONFIRM_MEASURES,
   COUNT_DIRTY,
+  COUNT_DIRTY_WITHIN,
   MARK_DIRTY,
   RAISE_VERSION,
   RECORD_PROGRESS,
@@ -34,6 +35,8 @@ import { type BigintText, toSafeInteger } from './rows.ts';
 
 /** Buckets marked in one statement: bounds its locks and, in-process, how long it holds the thread (25 ms, measured). */
 const MARKS_PER_STATEMENT_MAX = 2_000;
+/** Due at once. */
+const NO_SETTLE_MS: Readonly<Record<Tier, number>> = { '1m': 0, '15m': 0, '1d': 0 };
 
 interface ProgressRow {
   readonly topic: string;
@@ -67,17 +70,10 @@ export function createPipelineState(executor: Pick<SqlExecutor, 'query'>): Pipel
       return (await executor.query<ProgressRow>(SELECT_PROGRESS, [topic])).map(toPartitionProgress);
     },
     async markDirty(buckets, nowMs) {
-      const distinct = sortDistinct(buckets);
-      for (let from = 0; from < distinct.length; from += MARKS_PER_STATEMENT_MAX) {
-        const chunk = distinct.slice(from, from + MARKS_PER_STATEMENT_MAX);
-        await executor.query(MARK_DIRTY, [
-          chunk.map((bucket) => bucket.organization),
-          chunk.map((bucket) => TIER_WIDTH_MS[bucket.tier]),
-          chunk.map((bucket) => bucket.bucketStartMs),
-          chunk.map((bucket) => TIER_SETTLE_MS[bucket.tier]),
-          nowMs,
-        ]);
-      }
+      await mark(executor, buckets, nowMs, TIER_SETTLE_MS);
+    },
+    async markDirtyNow(buckets, nowMs) {
+      await mark(executor, buckets, nowMs, NO_SETTLE_MS);
     },
     async claimDirty(options) {
       const rows = await executor.query<ClaimedRow>(CLAIM_DIRTY, toClaimParameters(options));
@@ -112,6 +108,16 @@ export function createPipelineState(executor: Pick<SqlExecutor, 'query'>): Pipel
       assertThat(row !== undefined, 'count(*) answers one row');
       return toSafeInteger(row.count);
     },
+    async countDirtyWithin(organization, fromMs, toMs) {
+      const [row] = await executor.query<{ count: BigintText }>(COUNT_DIRTY_WITHIN, [
+        organization,
+        TIERS.map((tier) => TIER_WIDTH_MS[tier]),
+        fromMs,
+        toMs,
+      ]);
+      assertThat(row !== undefined, 'count(*) answers one row');
+      return toSafeInteger(row.count);
+    },
     async unknownMeasures(fingerprints) {
       const rows = await executor.query<{ fingerprint: string }>(UNKNOWN_MEASURES, [
         [...new Set(fingerprints)],
@@ -140,6 +146,25 @@ export function createPipelineState(executor: Pick<SqlExecutor, 'query'>): Pipel
       ]);
     },
   };
+}
+
+async function mark(
+  executor: Pick<SqlExecutor, 'query'>,
+  buckets: readonly DirtyBucket[],
+  nowMs: number,
+  settleMs: Readonly<Record<Tier, number>>,
+): Promise<void> {
+  const distinct = sortDistinct(buckets);
+  for (let from = 0; from < distinct.length; from += MARKS_PER_STATEMENT_MAX) {
+    const chunk = distinct.slice(from, from + MARKS_PER_STATEMENT_MAX);
+    await executor.query(MARK_DIRTY, [
+      chunk.map((bucket) => bucket.organization),
+      chunk.map((bucket) => TIER_WIDTH_MS[bucket.tier]),
+      chunk.map((bucket) => bucket.bucketStartMs),
+      chunk.map((bucket) => settleMs[bucket.tier]),
+      nowMs,
+    ]);
+  }
 }
 
 async function release(executor: Pick<SqlExecutor, 'query'>, claim: Claim): Promise<void> {

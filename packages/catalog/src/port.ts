@@ -39,6 +39,11 @@ export interface Organizations {
 export interface ApiKeys {
   /** @throws conflict when the public id is taken */
   create(key: NewApiKey): Promise<ApiKeyRecord>;
+  /**
+   * As `create`, but only for an organization that has never had a key (revoked ones count): of several callers at once one gets it.
+   * @returns null when there is a key already @throws conflict when the public id is taken
+   */
+  createFirst(key: NewApiKey): Promise<ApiKeyRecord | null>;
   /** Across organizations: the id is what a stranger presents. Revoked and expired keys are returned too. */
   find(publicId: string): Promise<ApiKeyRecord | null>;
   /** Newest first, of one organization, revoked ones included. */
@@ -110,6 +115,8 @@ export interface PipelineState {
    * recomputed for each of a thousand late events; a mark that waits already keeps its time.
    */
   markDirty(buckets: readonly DirtyBucket[], nowMs: number): Promise<void>;
+  /** As `markDirty`, and due at once in every tier, also where a mark waits already: somebody wants the rollups made again now. */
+  markDirtyNow(buckets: readonly DirtyBucket[], nowMs: number): Promise<void>;
   /** One tier, one organization (the one that waits longest), at most `maxBuckets`; null when nothing is due. */
   claimDirty(options: ClaimOptions): Promise<Claim | null>;
   /**
@@ -129,6 +136,8 @@ export interface PipelineState {
     toMs: number,
   ): Promise<readonly number[]>;
   countDirty(): Promise<number>;
+  /** Dirty buckets of one organization within [fromMs, toMs), over all tiers. */
+  countDirtyWithin(organization: OrganizationId, fromMs: number, toMs: number): Promise<number>;
   /**
    * Makes these the measures that rollups are made of, and returns those that are not confirmed yet. From here on claims by a
    * release with other measures get nothing and clear nothing, so no bucket becomes clean without them.
@@ -145,7 +154,116 @@ export interface PipelineState {
   unknownMeasures(fingerprints: readonly string[]): Promise<readonly string[]>;
 }
 
+/** What became of some records of one organization; null stands for records that do not say whose they are. */
+export interface Outcomes {
+  readonly organization: OrganizationId | null;
+  /** Rows of raw. */
+  readonly stored: number;
+  /** Copies of what is stored. */
+  readonly duplicate: number;
+  /** Those of the copies whose content differs from what was kept; counted in `duplicate` too. */
+  readonly conflict: number;
+  /** Dead letters. */
+  readonly dead: number;
+}
+
+/** One batch of one partition: what became of each of its records. */
+export interface BatchAccount {
+  readonly topic: string;
+  readonly partition: number;
+  /** First offset accounted for, and the one behind the last. */
+  readonly from: number;
+  readonly next: number;
+  /** The UTC day of arrival that all its records share: start, ms. */
+  readonly dayMs: number;
+  /** As in `PartitionProgress`. */
+  readonly arrivedThroughMs: number;
+  readonly outcomes: readonly Outcomes[];
+  /** Offsets of the records that became dead letters, ascending. */
+  readonly deadOffsets: readonly number[];
+}
+
+export interface AccountedPartition {
+  readonly partition: number;
+  /** The first offset ever accounted for: what was stored by releases without a ledger lies before it. */
+  readonly since: number;
+  /** Every offset in [since, through) is accounted for, or counted in `skipped`. */
+  readonly through: number;
+  /** Offsets that the log no longer held when they were to be read: lost unless raw has them. */
+  readonly skipped: number;
+}
+
+export interface AccountedDay extends Outcomes {
+  readonly partition: number;
+  readonly dayMs: number;
+}
+
+/** What one process of ingest has counted since its start, by organization and day of arrival. */
+export interface Receipt {
+  readonly organization: OrganizationId;
+  readonly dayMs: number;
+  /** Events whose durability was promised to the sender. */
+  readonly acknowledged: number;
+  /** Events refused one by one. */
+  readonly rejected: number;
+}
+
+export interface LedgerDay {
+  readonly organization: OrganizationId;
+  readonly dayMs: number;
+  readonly acknowledged: number;
+  readonly rejected: number;
+  readonly stored: number;
+  readonly duplicate: number;
+  readonly conflict: number;
+  readonly dead: number;
+}
+
+/**
+ * The books of the pipeline: what became of every offset of the log, counted once, and what ingest says it has acknowledged.
+ * An account is written after its rows are in raw and its dead letters durable, and before its offset is committed.
+ */
+export interface Ledger {
+  /**
+   * All or nothing, durable on return, and counted once: an account that begins before `through` changes nothing. One that begins
+   * beyond `through` adds the gap to `skipped`. The first account of a partition sets `since`. Also records the partition's progress (as
+   * `recordProgress`), if it counted.
+   * @returns `through` as it is afterwards: `account.next` if it counted. More, or at least not less, than that says that a stale owner
+   * has written the same account; less, that it has written a part of it, and the rest must be cut and accounted for anew.
+   * @throws catalog-unavailable
+   */
+  account(account: BatchAccount): Promise<number>;
+  /** Where the next account of the partition begins; null when there was none. */
+  accountedThrough(topic: string, partition: number): Promise<number | null>;
+  /** Everything of one moment (one statement), for comparing with raw. Days before `sinceDayMs` are left out. */
+  snapshot(
+    topic: string,
+    sinceDayMs: number,
+  ): Promise<{ readonly partitions: readonly AccountedPartition[]; readonly days: readonly AccountedDay[] }>;
+  /**
+   * Cumulative figures of one process of ingest; later figures of the same process and day replace smaller ones, so a write may be
+   * repeated.
+   * @param instance unique to one run of one process
+   */
+  recordReceipts(instance: string, receipts: readonly Receipt[]): Promise<void>;
+  /** By organization and day, ascending; all partitions and processes together; [fromDayMs, toDayMs). Null: all organizations. */
+  days(
+    topic: string,
+    organization: OrganizationId | null,
+    fromDayMs: number,
+    toDayMs: number,
+  ): Promise<readonly LedgerDay[]>;
+  /** Those of the coordinates of the topic that became dead letters. At most 10,000 at a time. */
+  deadAmong(
+    topic: string,
+    coordinates: readonly { readonly partition: number; readonly offset: number }[],
+  ): Promise<readonly { readonly partition: number; readonly offset: number }[]>;
+  /** Deletes days, receipts and dead offsets of days before the instant. Returns how many rows. */
+  forgetBefore(dayMs: number): Promise<number>;
+}
+
 export interface Catalog {
+  readonly ledger: Ledger;
   readonly organizations: Organizations;
   readonly apiKeys: ApiKeys;
   readonly pipeline: PipelineState;

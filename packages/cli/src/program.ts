@@ -1,11 +1,13 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { PACKS } from '@tidemark/packs';
+import { collect, toCount, toSeconds } from './arguments.ts';
 import { runImportCommand, type ImportOptions } from './commands/import.ts';
 import { runKeysCreate, runKeysList, runKeysRevoke, type CreateKeyOptions } from './commands/keys.ts';
 import { runQueryCommand, type QueryOptions } from './commands/query.ts';
 import { runStatusCommand } from './commands/status.ts';
 import type { CliContext } from './context.ts';
 import { CliFault, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE } from './fault.ts';
+import { addOperations } from './operations-program.ts';
 
 const WAIT_SECONDS_DEFAULT = 120;
 const RETRY_SECONDS_DEFAULT = 120;
@@ -63,6 +65,7 @@ function createProgram(context: CliContext, run: Run): Command {
     .description('show how far the pipeline has come')
     .option('--json', 'print the answer as JSON', false)
     .action((options: { json: boolean }) => run(() => runStatusCommand(context, options)));
+  addOperations(program, context, run);
   return program;
 }
 
@@ -130,19 +133,4 @@ function addKeys(program: Command, context: CliContext, run: Run): void {
     .argument('<id>', 'the id of the key, as keys list shows it')
     .option('--json', 'print the outcome as JSON', false)
     .action((id: string, options: { json: boolean }) => run(() => runKeysRevoke(context, id, options)));
-}
-
-function collect(value: string, previous: readonly string[]): readonly string[] {
-  return [...previous, value];
-}
-
-function toSeconds(text: string): number {
-  const seconds = Number(text);
-  if (text.trim() !== '' && Number.isFinite(seconds) && seconds >= 0) return seconds;
-  throw new InvalidArgumentError('expected a number of seconds.');
-}
-
-function toCount(text: string): number {
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('expected a whole number from 1.');
 }

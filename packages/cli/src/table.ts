@@ -23,3 +23,9 @@ export function formatTable(
 export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, '?');
 }
+
+/** A value of the server's as a cell. */
+export function toCell(value: unknown): string {
+  if (value === null || value === undefined) return '-';
+  return printable(typeof value === 'string' ? value : JSON.stringify(value));
+}

@@ -2,7 +2,13 @@ import { parseOrganizationId, type OrganizationId } from '@tidemark/core';
 import fc from 'fast-check';
 import { describe, expect, it } from '@jest/globals';
 import { DEAD_LETTERS_RETENTION_MS, DEAD_LETTERS_TOPIC, declareTopics } from './topics.ts';
-import { deadLetterKey, encodeDeadLetter, parseDeadLetter, type DeadLetter } from './dead-letter.ts';
+import {
+  deadLetterId,
+  encodeDeadLetter,
+  parseDeadLetter,
+  rejectedLetterId,
+  type DeadLetter,
+} from './dead-letter.ts';
 import { eventKey } from './event-key.ts';
 import { decodeEventRecord, encodeEventRecord, toDecodedEvent, type DecodedEvent } from './event-record.ts';
 import { encodeFlush, parseFlush } from './flush.ts';
@@ -142,12 +148,16 @@ describe('flushes and dead letters', () => {
     arrivedThroughMs: 99,
   };
   const letter: DeadLetter = {
+    id: 'tidemark.events:2:5',
     organization: null,
-    coordinate: { topic: 'tidemark.events', partition: 2, offset: 5 },
+    stage: 'aggregator',
     code: 'record-unreadable',
     detail: 'the value is not JSON',
     attempt: 1,
     arrivedAtMs: 7,
+    eventType: 't',
+    eventSource: '/s',
+    eventId: '1',
     headers: { ce_id: '1' },
     value: Buffer.from([0, 255, 128]),
   };
@@ -155,7 +165,23 @@ describe('flushes and dead letters', () => {
   it('come back as they were', () => {
     expect(parseFlush(encodeFlush(flush))).toEqual(flush);
     expect(parseDeadLetter(encodeDeadLetter(letter))).toEqual(letter);
-    expect(deadLetterKey(letter.coordinate)).toBe('tidemark.events:2:5');
+  });
+
+  it('are named by where they stand, or by whose they are, why and what they hold', () => {
+    expect(deadLetterId({ topic: 'tidemark.events', partition: 2, offset: 5 })).toBe('tidemark.events:2:5');
+    const globex = parseOrganizationId('globex') as OrganizationId;
+    const ids = [
+      rejectedLetterId({ organization: ACME, code: 'invalid-event', arrivedAtMs: 1 }, Buffer.from('"x"')),
+      rejectedLetterId({ organization: ACME, code: 'invalid-event', arrivedAtMs: 1 }, Buffer.from('"y"')),
+      rejectedLetterId({ organization: ACME, code: 'event-too-large', arrivedAtMs: 1 }, Buffer.from('"x"')),
+      rejectedLetterId({ organization: ACME, code: 'invalid-event', arrivedAtMs: 2 }, Buffer.from('"x"')),
+      rejectedLetterId({ organization: globex, code: 'invalid-event', arrivedAtMs: 1 }, Buffer.from('"x"')),
+    ];
+    expect(new Set(ids).size).toBe(5);
+    expect(
+      rejectedLetterId({ organization: ACME, code: 'invalid-event', arrivedAtMs: 1 }, Buffer.from('"x"')),
+    ).toBe(ids[0]);
+    expect(ids[0]).toMatch(/^ingest:[0-9a-f]{32}$/);
   });
 
   it('are null when they are something else, whatever it is', () => {

@@ -33,6 +33,8 @@ export interface EncodedRecord {
 }
 
 export const HEADER_ORGANIZATION = 'tidemark-organization';
+/** On the record of a replayed dead letter: how often its event has been tried, from 2. */
+export const HEADER_ATTEMPT = 'tidemark-attempt';
 const EXTENSION_PREFIX = 'ce_';
 const EXTENSION_NAME = /^[a-z0-9]+$/;
 

@@ -3,7 +3,7 @@ import { DAY_MS } from '@tidemark/core';
 
 /** One record per accepted event, keyed by `eventKey`. */
 export const EVENTS_TOPIC = 'tidemark.events';
-/** Records that could not become rows, keyed by coordinate. */
+/** What could not become rows, keyed by the id of the letter. */
 export const DEAD_LETTERS_TOPIC = 'tidemark.dead-letters';
 /** Which buckets changed, keyed by organization. */
 export const FLUSHES_TOPIC = 'tidemark.flushes';

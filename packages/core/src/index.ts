@@ -16,6 +16,7 @@ export * from './event.ts';
 export * from './expression.ts';
 export * from './hash.ts';
 export * from './ids.ts';
+export * from './ledger.ts';
 export * from './measure.ts';
 export * from './metric.ts';
 export * from './query.ts';

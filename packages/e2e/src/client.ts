@@ -45,10 +45,14 @@ export async function call(
 export function send(
   system: Addresses,
   body: string | Uint8Array,
-  options: { readonly key?: string | null; readonly headers?: Readonly<Record<string, string>> } = {},
+  options: {
+    readonly key?: string | null;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly query?: string;
+  } = {},
 ): Promise<JsonResponse> {
-  const { key = system.adminKey, headers = {} } = options;
-  return call(`${system.ingestUrl}/api/v1/events`, { key, body, headers });
+  const { key = system.adminKey, headers = {}, query = '' } = options;
+  return call(`${system.ingestUrl}/api/v1/events?${query}`, { key, body, headers });
 }
 
 export async function ask(system: Addresses, query: Query, key = system.adminKey): Promise<Answer> {

@@ -103,6 +103,33 @@ export function describeEventsIn(system: () => System): void {
     expect(await count(hour)).toBe(2);
   });
 
+  it.each(['stored', 'visible'])(
+    'answers when events are %s: a question asked then counts them',
+    async (wait) => {
+      const hour = freshHour();
+      const batch = [event(`${wait}-1`, hour.at(1)), { specversion: '1.0' }, event(`${wait}-2`, hour.at(2))];
+      const { status, body } = await send(system(), JSON.stringify(batch), {
+        query: `wait=${wait}&timeout=60`,
+      });
+      expect({ status, ...body }).toMatchObject({
+        status: 200,
+        accepted: 2,
+        rejected: [{ index: 1 }],
+        wait: { level: wait, reached: true, deadLetters: 0, dead: [] },
+      });
+      const answer = await ask(system(), { metrics: ['llm.requests'], from: hour.from, to: hour.to });
+      expect(valueOf(answer, 'llm.requests')).toBe(2);
+    },
+  );
+
+  it('refuses to wait for what it does not know, or for ever', async () => {
+    const body = JSON.stringify(event('never', freshHour().at(1)));
+    for (const query of ['wait=durable', 'wait=stored&timeout=61']) {
+      const answer = await send(system(), body, { query });
+      expect(answer).toMatchObject({ status: 400, body: { code: 'invalid-request' } });
+    }
+  });
+
   it.each([
     ['malformed JSON', '{"specversion":', {}, 400],
     ['a prototype key', '[{"__proto__":{"admin":true}}]', {}, 400],

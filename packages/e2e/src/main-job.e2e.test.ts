@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe } from '@jest/globals';
 import { describeEventsIn } from './events-in.ts';
+import { describeOperators } from './operators.ts';
 import { describeQuestionsOut } from './questions-out.ts';
 import { describeRealInput } from './real-input.ts';
 import { profileUnderTest, startSystem } from './system.ts';
@@ -30,4 +31,9 @@ describe(`Tidemark, ${profileUnderTest()}`, () => {
     ));
   describe('events in', () => describeEventsIn(() => system));
   describe('questions out', () => describeQuestionsOut(() => system));
+  describe('operators', () =>
+    describeOperators(
+      () => system,
+      () => stateDir,
+    ));
 });

@@ -44,7 +44,7 @@ suite('outages', () => {
   const addresses = () => ({ ingestUrl: services.ingestUrl, gatewayUrl: services.gatewayUrl, adminKey });
 
   /** Ten events named by the prefix: sent again, they are copies. */
-  async function sendSome(prefix: string): Promise<JsonResponse> {
+  async function sendSome(prefix: string, query = ''): Promise<JsonResponse> {
     const events = Array.from({ length: 10 }, (_none, index) => ({
       specversion: '1.0',
       id: `${prefix}-${index}`,
@@ -53,7 +53,7 @@ suite('outages', () => {
       time: `2024-01-01T00:00:${10 + index}Z`,
       data: {},
     }));
-    const answer = await send(addresses(), JSON.stringify(events));
+    const answer = await send(addresses(), JSON.stringify(events), { query });
     if (answer.status === 202) accepted += events.length;
     return answer;
   }
@@ -123,6 +123,10 @@ suite('outages', () => {
     async () => {
       await backends.servers.clickhouse.kill();
       expect((await sendSome('no-warehouse')).status).toBe(202);
+      expect(await sendSome('no-warehouse-waiting', 'wait=stored&timeout=1')).toMatchObject({
+        status: 202,
+        body: { accepted: 10, wait: { level: 'stored', reached: false } },
+      });
       expect(await question()).toMatchObject({ status: 503, body: { retryable: true } });
       await backends.servers.clickhouse.start();
       expect(await totals()).toEqual({ counted: accepted, deadLetters: 0 });

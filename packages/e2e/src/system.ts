@@ -4,19 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { mintApiKey } from '@tidemark/runtime';
-import {
-  createServerProgram,
-  findBundle,
-  findFreePort,
-  parseTestBackends,
-  startServices,
-} from '@tidemark/testkit/cluster';
+import { createStandalone, parseTestBackends, startServices } from '@tidemark/testkit/cluster';
 import type { BackendAddresses } from '@tidemark/testkit/cluster';
 
 export const PROFILES = ['embedded', 'distributed'] as const;
 export type Profile = (typeof PROFILES)[number];
-
-const READY_DEADLINE_MS = 60_000;
 
 export interface System {
   readonly profile: Profile;
@@ -55,29 +47,12 @@ export async function startSystem(backends?: BackendAddresses): Promise<System> 
 }
 
 async function startEmbedded(dir: string, adminKey: string): Promise<System> {
-  const port = await findFreePort();
-  const url = `http://127.0.0.1:${port}`;
-  const server = createServerProgram({
-    name: 'standalone',
-    address: url,
-    command: {
-      program: process.execPath,
-      arguments: ['--enable-source-maps', findBundle('standalone')],
-      environment: {
-        TIDEMARK_PORT: String(port),
-        TIDEMARK_DATA_DIR: path.join(dir, 'data'),
-        TIDEMARK_BOOTSTRAP_KEY: adminKey,
-      },
-      logFile: path.join(dir, 'standalone.log'),
-    },
-    isReady: async () => (await fetch(`${url}/readyz`)).ok,
-    readyDeadlineMs: READY_DEADLINE_MS,
-  });
+  const server = await createStandalone({ dir, bootstrapKey: adminKey });
   await server.start();
   return {
     profile: 'embedded',
-    ingestUrl: url,
-    gatewayUrl: url,
+    ingestUrl: server.address,
+    gatewayUrl: server.address,
     adminKey,
     kill: () => server.kill(),
     start: () => server.start(),

@@ -141,7 +141,8 @@ async function store(
   batch: readonly FoldEvent[],
   random: Random,
 ): Promise<void> {
-  await events.insert({
+  const token = `from ${nextOffset}`;
+  const batchOfRows = {
     topic: 'events',
     partition: 0,
     rows: batch.map((event) => ({
@@ -155,9 +156,11 @@ async function store(
       extensions: {},
       receivedAtMs: BASE_MS + SPAN_MS,
       identity: String(nextOffset),
+      content: '0',
       offset: nextOffset++,
     })),
-  });
+  };
+  await events.insert(batchOfRows, token);
 }
 
 function timeText(timeNs: bigint): string {

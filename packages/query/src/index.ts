@@ -1,3 +1,11 @@
 export { createQueryEngine, type QueryEngine, type QueryEngineOptions } from './engine.ts';
 export { DEFAULT_STATEMENT_LIMITS, type StatementLimits } from './limits.ts';
 export type { QueryPipeline } from './pipeline.ts';
+export {
+  BUCKETS_PER_VERIFICATION_MAX,
+  type Verification,
+  type VerificationDependencies,
+  type VerificationOptions,
+  type VerifiedPipeline,
+  verifyBuckets,
+} from './verification.ts';

@@ -1,8 +1,10 @@
 import { PROBLEM_MEDIA_TYPE, type Problem } from '@tidemark/contracts';
 import { AppError } from '@tidemark/core';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import Type from 'typebox';
+import { answerBrokenRequest } from './broken-request.ts';
 import { createHttpServer, type HttpServer } from './http-server.ts';
 import { createHealth } from './health.ts';
 import { createLogger } from './logger.ts';
@@ -110,6 +112,73 @@ describe('createHttpServer', () => {
       headers: { 'content-type': contentType },
     });
     expect([answer.statusCode, answer.json<Problem>().code]).toEqual([status, code]);
+  });
+
+  it.each([
+    [
+      'headers beyond 16 KiB',
+      `GET / HTTP/1.1\r\nHost: x\r\nX-Large: ${'x'.repeat(20_000)}\r\n\r\n`,
+      431,
+      'headers-too-large',
+    ],
+    ['what is not HTTP', 'hello\r\n\r\n', 400, 'invalid-request'],
+  ])('answers %s with a problem too, and ends the connection', async (_what, sent, status, code) => {
+    const { app } = createServer();
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1');
+    const answer = await new Promise<string>((resolve) => {
+      let text = '';
+      socket.on('data', (chunk: Buffer) => {
+        text += chunk.toString();
+      });
+      socket.on('error', () => undefined);
+      socket.on('close', () => resolve(text));
+      socket.write(sent);
+    });
+    const [head, body] = answer.split('\r\n\r\n');
+    expect(head).toContain(`HTTP/1.1 ${status} `);
+    expect(head).toContain(`Content-Type: ${PROBLEM_MEDIA_TYPE}`);
+    expect(JSON.parse(body ?? '')).toMatchObject({ status, code, retryable: false });
+  });
+
+  it('answers who sends too slowly with a problem that permits to try again', () => {
+    const written: string[] = [];
+    const socket = {
+      destroyed: false,
+      writable: true,
+      write: (text: string) => written.push(text),
+      destroy: () => undefined,
+    };
+    const error = Object.assign(new Error('slow'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
+    answerBrokenRequest(error, socket as unknown as Socket);
+    expect(written[0]).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
+    expect(written[0]).toContain('Retry-After: 5');
+    expect(written[0]).toContain('"code":"request-timeout"');
+  });
+
+  it('ends a connection that is kept alive when the server closes during its request', async () => {
+    const { app } = createServer();
+    let answer: () => void = () => undefined;
+    const isAsked = new Promise<void>((asked) => {
+      app.get('/slow', async () => {
+        asked();
+        await new Promise<void>((resolve) => {
+          answer = resolve;
+        });
+        return {};
+      });
+    });
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1');
+    const ended = new Promise<void>((resolve) => socket.on('close', () => resolve()));
+    socket.resume();
+    socket.write('GET /slow HTTP/1.1\r\nHost: x\r\n\r\n');
+    await isAsked;
+    const closed = app.close();
+    while (app.server.listening) await new Promise((resolve) => setImmediate(resolve));
+    answer();
+    await Promise.all([closed, ended]);
+    expect(app.server.listening).toBe(false);
   });
 
   it('serves an OpenAPI 3.1 description and a page without foreign assets', async () => {

@@ -11,6 +11,7 @@ import fastify, {
 } from 'fastify';
 import { collectRoutes } from './allowed-methods.ts';
 import type { Logger } from './logger.ts';
+import { answerBrokenRequest, HEADER_BYTES_MAX } from './broken-request.ts';
 import { answerError, sendProblem } from './problem-handler.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -20,7 +21,6 @@ export const REQUEST_TIMEOUT_MS = 30_000;
 export const CONNECTION_TIMEOUT_MS = 60_000;
 /** Longer than the idle time of common balancers (60 s), so that they and not we close first. */
 export const KEEP_ALIVE_TIMEOUT_MS = 72_000;
-export const HEADER_BYTES_MAX = 16 * 1024;
 /** Of JSON bodies of ordinary routes; doors for bulk data read their bodies themselves. */
 export const BODY_BYTES_MAX = 1024 * 1024;
 export const PATH_PARAMETER_LENGTH_MAX = 512;
@@ -62,6 +62,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       const sent = request.headers['x-request-id'];
       return typeof sent === 'string' && REQUEST_ID.test(sent) ? sent : randomUUID();
     },
+    clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
   }).withTypeProvider<TypeBoxTypeProvider>();
 
@@ -79,6 +80,14 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
+  });
+  // A connection that is kept alive after its answer would hold up the end of the server.
+  let isClosing = false;
+  app.addHook('preClose', async () => {
+    isClosing = true;
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    if (isClosing) void reply.header('connection', 'close');
   });
   app.addHook('onResponse', async (request, reply) => {
     telemetry.observe('tidemark_http_request_duration_seconds', reply.elapsedTime * SECONDS_PER_MS, {

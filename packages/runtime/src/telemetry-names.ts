@@ -71,11 +71,71 @@ export const TELEMETRY = {
     unit: 'bytes',
     meaning: 'Bodies held in memory now',
   },
+  tidemark_ingest_letters_published_total: {
+    kind: 'counter',
+    unit: 'letters',
+    meaning: 'Refused items made durable as dead letters',
+  },
+  tidemark_ingest_letters_skipped_total: {
+    kind: 'counter',
+    unit: 'letters',
+    meaning: 'Refused items beyond the limit of dead letters of a request or an organization; not kept',
+  },
+  tidemark_ingest_waiting_requests: {
+    kind: 'gauge',
+    unit: 'requests',
+    meaning: 'Requests that wait, or will as soon as their events are durable, for these to be stored',
+  },
+  tidemark_ingest_waits_total: {
+    kind: 'counter',
+    unit: 'requests',
+    meaning: 'Waits for events to be stored by how they ended: reached or given-up',
+    labels: ['outcome'],
+  },
+  tidemark_ingest_catalog_failures_total: {
+    kind: 'counter',
+    unit: 'attempts',
+    meaning: 'Attempts of a task in the background that failed and are repeated: waits, receipts or backlog',
+    labels: ['task'],
+  },
+  tidemark_ingest_backlog_records: {
+    kind: 'gauge',
+    unit: 'records',
+    meaning: 'Events of all instances in the bus and not stored yet',
+  },
+  tidemark_ingest_unknown_partitions: {
+    kind: 'gauge',
+    unit: 'partitions',
+    meaning:
+      'Partitions whose progress is beyond the end of the log, which was made anew: all of it counts as backlog',
+  },
+  tidemark_ingest_backlog_drain_seconds: {
+    kind: 'gauge',
+    unit: 'seconds',
+    meaning:
+      'What the backlog takes to be stored at the rate of the last seconds; +Inf while nothing is stored',
+  },
+  tidemark_ingest_limited_organizations: {
+    kind: 'gauge',
+    unit: 'organizations',
+    meaning: 'Organizations held to their fair share now',
+  },
+  tidemark_ingest_backpressure_refusals_total: {
+    kind: 'counter',
+    unit: 'requests',
+    meaning: 'Requests refused because of the backlog, of a fair share or of the number of waits',
+    labels: ['reason'],
+  },
   tidemark_aggregator_events_total: {
     kind: 'counter',
     unit: 'events',
     meaning: 'Records of the bus by what became of them: stored, duplicate or dead',
     labels: ['outcome'],
+  },
+  tidemark_aggregator_conflicts_total: {
+    kind: 'counter',
+    unit: 'events',
+    meaning: 'Duplicates that say something else than the event that is kept',
   },
   tidemark_aggregator_retries_total: {
     kind: 'counter',
@@ -100,6 +160,55 @@ export const TELEMETRY = {
     kind: 'counter',
     unit: 'recomputations',
     meaning: 'Recomputations that failed; their buckets stay dirty',
+  },
+  tidemark_aggregator_letters_kept_total: {
+    kind: 'counter',
+    unit: 'letters',
+    meaning: 'Dead letters brought from the bus into the store; those read again are counted again',
+  },
+  tidemark_ledger_raw_residue_events: {
+    kind: 'gauge',
+    unit: 'events',
+    meaning: 'Events by which the books and raw disagree, in either direction; 0 unless something is wrong',
+  },
+  tidemark_ledger_residue_events: {
+    kind: 'gauge',
+    unit: 'events',
+    meaning: 'Events acknowledged within eight days that are nowhere; 0 unless something is wrong',
+  },
+  tidemark_ledger_skipped_offsets: {
+    kind: 'gauge',
+    unit: 'records',
+    meaning: 'Records that the log had dropped before they were read, ever; 0 unless something went wrong',
+  },
+  tidemark_audit_duplicate_events: {
+    kind: 'gauge',
+    unit: 'events',
+    meaning: 'Events that raw holds once too often, as far as the auditor sees; 0 unless something is wrong',
+  },
+  tidemark_audit_missing_letters: {
+    kind: 'gauge',
+    unit: 'letters',
+    meaning:
+      'Records that the books call dead and whose letters the store lacks; 0 unless something is wrong',
+  },
+  tidemark_audit_rollup_differences_total: {
+    kind: 'counter',
+    unit: 'rows',
+    meaning: 'Rollup rows that did not equal raw; their buckets were made again',
+    labels: ['tier'],
+  },
+  tidemark_audit_buckets_checked_total: {
+    kind: 'counter',
+    unit: 'buckets',
+    meaning: 'Rollup buckets compared with raw',
+    labels: ['tier'],
+  },
+  tidemark_audit_checks_total: {
+    kind: 'counter',
+    unit: 'checks',
+    meaning: 'Checks of the auditor by whether they could be made: done or failed',
+    labels: ['check', 'outcome'],
   },
 } as const satisfies Readonly<Record<string, TelemetryDeclaration>>;
 

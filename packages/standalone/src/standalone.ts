@@ -8,7 +8,7 @@ import { createMemoryCache } from '@tidemark/cache';
 import { openPgliteCatalog } from '@tidemark/catalog';
 import { declareTopics } from '@tidemark/contracts';
 import { createCatalogue } from '@tidemark/core';
-import { ensureDefaultOrganization, registerGatewayRoutes } from '@tidemark/gateway';
+import { createGatewayStores, ensureDefaultOrganization, registerGatewayRoutes } from '@tidemark/gateway';
 import { ingestRoutes, toIngestLimits } from '@tidemark/ingest';
 import { PACKS } from '@tidemark/packs';
 import {
@@ -103,6 +103,10 @@ export async function startStandalone(
   const rateLimiter = createRateLimiter({ counters: cache, clock, log, telemetry });
   await app.register(ingestRoutes, {
     bus,
+    pipeline: catalog.pipeline,
+    ledger: catalog.ledger,
+    instance: randomUUID(),
+    log,
     authenticator,
     rateLimiter,
     clock,
@@ -114,13 +118,17 @@ export async function startStandalone(
   registerGatewayRoutes(app, {
     bus,
     warehouse,
+    stores: createGatewayStores(warehouse),
     catalog,
     catalogue,
     authenticator,
     rateLimiter,
     clock,
     randomBytes,
+    instance: randomUUID(),
     allowedLatenessMs: config.allowedLatenessMs,
+    eventLimits: toIngestLimits(config).limits,
+    operatorOrganization: config.operatorOrganization,
     requestsMax: config.requestsMax,
     questions: QUESTIONS,
   });

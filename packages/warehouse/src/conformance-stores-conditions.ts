@@ -1,7 +1,14 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { JsonValue, Measure } from '@tidemark/core';
 import { textOfJson } from './conformance-stores-fold.ts';
-import { eventBatch, eventRow, measureOf, NOON_MS, organizationId } from './conformance-stores-rows.ts';
+import {
+  eventBatch,
+  eventRow,
+  measureOf,
+  newToken,
+  NOON_MS,
+  organizationId,
+} from './conformance-stores-rows.ts';
 import { aggregateRaw, readRollups } from './conformance-stores-states.ts';
 import type { ReadState } from './conformance-stores-states.ts';
 import type { Stores } from './conformance-stores-opened.ts';
@@ -82,7 +89,7 @@ export function describeConditions(current: () => Stores): void {
       const rows = CONDITION_VALUES.map((plan, offset) =>
         eventRow({ organization, offset, dataText: JSON.stringify({ plan }) }),
       );
-      await current().events.insert(eventBatch(rows));
+      await current().events.insert(eventBatch(rows), newToken());
       await current().rollups.recompute({
         organization,
         tier: '1m',

@@ -1,7 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { MINUTE_MS } from '@tidemark/core';
 import type { Stores } from './conformance-stores-opened.ts';
-import { eventBatch, eventRow, NOON_MS, organizationId, unique } from './conformance-stores-rows.ts';
+import {
+  eventBatch,
+  eventRow,
+  newToken,
+  NOON_MS,
+  organizationId,
+  unique,
+} from './conformance-stores-rows.ts';
 import type { EventRow, PartitionRef, StoredIdentity } from './events.ts';
 
 /** The greatest identity there is, and the first beyond signed 64 bits. */
@@ -11,6 +18,8 @@ const POLL_MS = 5;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const keyOf = ({ identity, source, id }: StoredIdentity | EventRow) => JSON.stringify([identity, source, id]);
 const byText = (a: string, b: string) => (a < b ? -1 : 1);
+/** No rows of anybody. */
+const NOTHING = { topic: 'none', partition: 0, from: 0, to: 0 };
 const range = (length: number) => Array.from({ length }, (_, index) => index);
 
 export function describeEventStore(current: () => Stores): void {
@@ -22,7 +31,7 @@ export function describeEventStore(current: () => Stores): void {
       const { events } = current();
       const organization = organizationId();
       const batch = eventBatch([eventRow({ organization, offset: 7 })], { partition: 3 });
-      await events.insert(batch);
+      await events.insert(batch, newToken());
       expect(await events.highWater(batch, 0)).toEqual({ offset: 7, receivedAtMs: NOON_MS });
       expect(await events.highWater({ ...batch, partition: 4 }, 0)).toBeNull();
       expect(await events.highWater({ topic: `${batch.topic}x`, partition: 3 }, 0)).toBeNull();
@@ -31,7 +40,7 @@ export function describeEventStore(current: () => Stores): void {
 
     it('tells offset 0 from no row at all', async () => {
       const batch = eventBatch([eventRow({ organization: organizationId(), offset: 0 })]);
-      await current().events.insert(batch);
+      await current().events.insert(batch, newToken());
       expect(await current().events.highWater(batch, 0)).toEqual({ offset: 0, receivedAtMs: NOON_MS });
     });
 
@@ -39,7 +48,7 @@ export function describeEventStore(current: () => Stores): void {
       const { events } = current();
       const organization = organizationId();
       const batch = eventBatch([2, 3, 5, 9].map((offset) => eventRow({ organization, offset })));
-      await events.insert(batch);
+      await events.insert(batch, newToken());
       const counts = [
         [2, 9],
         [3, 5],
@@ -71,7 +80,7 @@ export function describeEventStore(current: () => Stores): void {
         extensions: { traceparent: text, n: 5, yes: true },
         receivedAtMs: NOON_MS + 7,
       });
-      await current().events.insert(eventBatch([row]));
+      await current().events.insert(eventBatch([row]), newToken());
       const rows = await current().warehouse.query({
         sql: `SELECT id, source, subject, time, data, extensions, received_at FROM events
               WHERE organization = {organization:String}`,
@@ -98,11 +107,11 @@ export function describeEventStore(current: () => Stores): void {
       const asked = range(23_000).map((index) => String(base + BigInt(index)));
       const stored = [...asked.filter((_, index) => index % 997 === 0), ...GREAT_IDENTITIES];
       const rows = stored.map((identity, offset) => eventRow({ organization, offset, identity }));
-      await events.insert(eventBatch(rows));
-      const found = await events.findStored([...asked, ...GREAT_IDENTITIES], NOON_MS);
+      await events.insert(eventBatch(rows), newToken());
+      const found = await events.findStored([...asked, ...GREAT_IDENTITIES], NOON_MS, NOTHING);
       const own = found.filter((row) => row.organization === organization);
       expect(own.map(keyOf).toSorted(byText)).toEqual(rows.map(keyOf).toSorted(byText));
-      expect(await events.findStored([], NOON_MS)).toEqual([]);
+      expect(await events.findStored([], NOON_MS, NOTHING)).toEqual([]);
     });
 
     it('finds only what arrived at or after the instant', async () => {
@@ -114,9 +123,9 @@ export function describeEventStore(current: () => Stores): void {
         identity,
         receivedAtMs: NOON_MS + 1,
       });
-      await events.insert(eventBatch([row]));
-      expect(await events.findStored([identity], NOON_MS + 1)).toHaveLength(1);
-      expect(await events.findStored([identity], NOON_MS + 2)).toHaveLength(0);
+      await events.insert(eventBatch([row]), newToken());
+      expect(await events.findStored([identity], NOON_MS + 1, NOTHING)).toHaveLength(1);
+      expect(await events.findStored([identity], NOON_MS + 2, NOTHING)).toHaveLength(0);
     });
 
     it('gives the identities of a window by ranges of offsets', async () => {
@@ -132,8 +141,8 @@ export function describeEventStore(current: () => Stores): void {
       );
       const partition = { topic: `topic-${unique()}`, partition: 3 };
       expect(await events.offsetsSince(partition, 0)).toBeNull();
-      await events.insert(eventBatch(rows.slice(10), partition));
-      await events.insert(eventBatch(rows.slice(0, 10), partition));
+      await events.insert(eventBatch(rows.slice(10), partition), newToken());
+      await events.insert(eventBatch(rows.slice(0, 10), partition), newToken());
       expect(await events.offsetsSince(partition, NOON_MS + 3)).toEqual({ from: 3, to: 24 });
       expect(await events.offsetsSince(partition, NOON_MS + 25)).toBeNull();
       const page = await events.identitiesWithin(partition, 8, 11);
@@ -155,7 +164,7 @@ export function describeEventStore(current: () => Stores): void {
         row(4, other, 0),
         row(5, one, Date.UTC(2099, 11, 31, 23, 59, 59, 999)),
       ]);
-      await events.insert(batch);
+      await events.insert(batch, newToken());
       const from = (offset: number) =>
         events
           .minutesFrom(batch, offset)
@@ -182,18 +191,19 @@ export function describeEventStore(current: () => Stores): void {
     it('stores what it is given, equal rows too: who must not store twice looks first', async () => {
       const { events } = current();
       const batch = eventBatch([eventRow({ organization: organizationId(), offset: 1 })]);
-      await events.insert(batch);
-      await events.insert(batch);
+      await events.insert(batch, newToken());
+      await events.insert(batch, newToken());
       expect(await count(batch)).toBe(2);
     });
 
     it('stores nothing of an empty batch, and a batch as one part', async () => {
       const { events, warehouse } = current();
-      await events.insert(eventBatch([]));
+      await events.insert(eventBatch([]), newToken());
       const organization = organizationId();
       const times = range(2_000).map((day) => new Date(NOON_MS - day * 86_400_000).toISOString());
       await events.insert(
         eventBatch(times.map((timeText, offset) => eventRow({ organization, offset, timeText }))),
+        newToken(),
       );
       const rows = await warehouse.query({
         sql: `SELECT toUInt32(uniqExact(_part)) AS parts, toUInt32(count()) AS n FROM events
@@ -239,13 +249,13 @@ export function describeEventStore(current: () => Stores): void {
       const bad = eventRow({ organization, offset: 2, ...fault });
       const batch = eventBatch([good, bad, eventRow({ organization, offset: 3 })]);
       await expect(events.probe(batch)).rejects.toMatchObject({ code: 'insert-refused' });
-      await expect(events.insert(batch)).rejects.toMatchObject({ code: 'insert-refused' });
+      await expect(events.insert(batch, newToken())).rejects.toMatchObject({ code: 'insert-refused' });
       expect(await count(batch)).toBe(0);
       // What is left can be stored.
       const rest = { ...batch, rows: [good] };
       await events.probe(rest);
       expect(await count(batch)).toBe(0);
-      await events.insert(rest);
+      await events.insert(rest, newToken());
       expect(await count(batch)).toBe(1);
     });
   });

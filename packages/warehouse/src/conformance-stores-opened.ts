@@ -1,4 +1,6 @@
+import type { DeadLetterStore } from './dead-letters.ts';
 import type { EventStore } from './events.ts';
+import type { LetterBooks } from './letter-books.ts';
 import type { WarehouseExecutor } from './port.ts';
 import type { RollupStore } from './rollups.ts';
 
@@ -7,4 +9,6 @@ export interface Stores {
   readonly warehouse: WarehouseExecutor;
   readonly events: EventStore;
   readonly rollups: RollupStore;
+  readonly letters: DeadLetterStore;
+  readonly letterBooks: LetterBooks;
 }

@@ -1,6 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { MINUTE_MS } from '@tidemark/core';
-import { eventBatch, eventRow, measureOf, NOON_MS, organizationId, TYPE } from './conformance-stores-rows.ts';
+import {
+  eventBatch,
+  eventRow,
+  measureOf,
+  newToken,
+  NOON_MS,
+  organizationId,
+  TYPE,
+} from './conformance-stores-rows.ts';
 import { COUNTS, createRollupWriter, MEASURES, SUMS, TIMEOUT_MS } from './conformance-stores-writer.ts';
 import type { Stores } from './conformance-stores-opened.ts';
 import { MEASURES_PER_STATEMENT_MAX } from './rollups.ts';
@@ -132,6 +140,7 @@ export function describeRollupStore(current: () => Stores): void {
       const row = (offset: number, type: string) => eventRow({ organization, offset, type });
       await current().events.insert(
         eventBatch([row(0, TYPE), row(1, 'other.happened'), row(2, 'third.happened')]),
+        newToken(),
       );
       const measure = measureOf({
         aggregation: 'count',

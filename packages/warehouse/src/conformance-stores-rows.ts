@@ -31,12 +31,18 @@ export function eventRow(fields: Partial<EventRow> & Pick<EventRow, 'organizatio
     extensions: {},
     receivedAtMs: NOON_MS,
     identity: String(fields.offset),
+    content: '0',
     ...fields,
   };
 }
 
 export function eventBatch(rows: readonly EventRow[], batch: Partial<EventBatch> = {}): EventBatch {
   return { topic: `topic-${unique()}`, partition: 0, rows, ...batch };
+}
+
+/** One that no other insert has. */
+export function newToken(): string {
+  return `token-${unique()}`;
 }
 
 /** A measure as the catalogue compiles it. Dimensions: key -> field, all of them rolled up. */

@@ -1,6 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { decimalOf, decimalText } from './conformance-stores-fold.ts';
-import { eventBatch, eventRow, measureOf, NOON_MS, organizationId } from './conformance-stores-rows.ts';
+import {
+  eventBatch,
+  eventRow,
+  measureOf,
+  newToken,
+  NOON_MS,
+  organizationId,
+} from './conformance-stores-rows.ts';
 import { aggregateRaw } from './conformance-stores-states.ts';
 import { createRollupWriter, SUMS } from './conformance-stores-writer.ts';
 import type { Stores } from './conformance-stores-opened.ts';
@@ -59,6 +66,7 @@ export function describeValues(current: () => Stores): void {
       const organization = organizationId();
       await current().events.insert(
         eventBatch([eventRow({ organization, offset: 0, dataText: `{"amount":${json}}` })]),
+        newToken(),
       );
       const [state] = await aggregateRaw(current().warehouse, { organization, measure: SUMS, tier: '1m' });
       expect(state).toMatchObject({ events: 1, valueCount: expected === null ? 0 : 1, last: expected });
@@ -92,6 +100,7 @@ export function describeValues(current: () => Stores): void {
       ];
       await current().events.insert(
         eventBatch(texts.map((dataText, offset) => eventRow({ organization, offset, dataText }))),
+        newToken(),
       );
       const measure = measureOf({ aggregation: 'sum', value: 'data.deep.k1090' });
       await recompute(organization, { bucketStartsMs: [NOON_MS], measures: [measure] });

@@ -1,7 +1,7 @@
 /** Stores the oracle's events and makes rollups of them, for the conformance suite of the stores. */
 import type { JsonValue, Measure, OrganizationId, Tier } from '@tidemark/core';
 import type { FoldEvent } from './conformance-stores-fold.ts';
-import { eventBatch, eventRow, measureOf, NOON_MS, unique } from './conformance-stores-rows.ts';
+import { eventBatch, eventRow, measureOf, newToken, NOON_MS, unique } from './conformance-stores-rows.ts';
 import { readRollups } from './conformance-stores-states.ts';
 import type { StateRequest } from './conformance-stores-states.ts';
 import type { Stores } from './conformance-stores-opened.ts';
@@ -35,7 +35,10 @@ export const SUMS = measureOf({ aggregation: 'sum', value: 'data.amount' });
 
 export function createRollupWriter(current: () => Stores) {
   const store = (organization: OrganizationId, events: readonly FoldEvent[]) =>
-    current().events.insert(eventBatch(events.map((event, offset) => foldRow(event, organization, offset))));
+    current().events.insert(
+      eventBatch(events.map((event, offset) => foldRow(event, organization, offset))),
+      newToken(),
+    );
   const storeValues = (organization: OrganizationId, values: readonly JsonValue[]) =>
     store(
       organization,

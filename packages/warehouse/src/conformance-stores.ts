@@ -1,13 +1,21 @@
 import { afterAll, beforeAll, describe } from '@jest/globals';
+import { describeBooks } from './conformance-stores-books.ts';
+import { describeComparison } from './conformance-stores-comparison.ts';
 import { describeConditions } from './conformance-stores-conditions.ts';
+import { describeLetterBooks } from './conformance-stores-letter-books.ts';
+import { describeDeadLetters } from './conformance-stores-letters.ts';
 import { describeEventStore } from './conformance-stores-events.ts';
 import { describeRollupFold } from './conformance-stores-property.ts';
 import { describeRollupStore } from './conformance-stores-rollups.ts';
+import { describeTokens } from './conformance-stores-tokens.ts';
 import { describeValues } from './conformance-stores-values.ts';
 import type { WarehouseHarness } from './conformance.ts';
 import type { Stores } from './conformance-stores-opened.ts';
+import { createDeadLetterStore } from './dead-letters.ts';
 import { createEventStore } from './events.ts';
+import { createLetterBooks } from './letter-books.ts';
 import { runWarehouseMigrations } from './migrate.ts';
+import type { WarehouseExecutor } from './port.ts';
 import { createRollupStore } from './rollups.ts';
 import { WAREHOUSE_MIGRATIONS } from './schema/index.ts';
 
@@ -29,16 +37,11 @@ export function describeStoresConformance(
 
     beforeAll(async () => {
       harness = await createHarness();
-      const warehouse = harness.executor;
-      await runWarehouseMigrations(warehouse, WAREHOUSE_MIGRATIONS, { clock: CLOCK, log: SILENT_LOG });
-      opened = {
-        warehouse,
-        events: createEventStore(warehouse, { insertTimeoutMs: TIMEOUT_MS, queryTimeoutMs: TIMEOUT_MS }),
-        rollups: createRollupStore(warehouse),
-      };
+      await runWarehouseMigrations(harness.executor, WAREHOUSE_MIGRATIONS, { clock: CLOCK, log: SILENT_LOG });
+      opened = openStores(harness.executor);
     });
     afterAll(async () => {
-      await harness?.executor.close();
+      await opened?.warehouse.close();
       await harness?.close();
     });
 
@@ -46,10 +49,30 @@ export function describeStoresConformance(
       if (opened === undefined) throw new Error(`${name} did not open`);
       return opened;
     };
+    const reopen = async (): Promise<Stores> => {
+      const executor = await harness?.reopen();
+      if (executor !== undefined) opened = openStores(executor);
+      return current();
+    };
     describeEventStore(current);
+    describeBooks(current);
+    describeTokens(current, reopen);
+    describeDeadLetters(current);
+    describeLetterBooks(current);
     describeRollupStore(current);
+    describeComparison(current);
     describeRollupFold(current);
     describeValues(current);
     describeConditions(current);
   });
+}
+
+function openStores(warehouse: WarehouseExecutor): Stores {
+  return {
+    warehouse,
+    events: createEventStore(warehouse, { insertTimeoutMs: TIMEOUT_MS, queryTimeoutMs: TIMEOUT_MS }),
+    rollups: createRollupStore(warehouse),
+    letters: createDeadLetterStore(warehouse, { queryTimeoutMs: TIMEOUT_MS }),
+    letterBooks: createLetterBooks(warehouse, { queryTimeoutMs: TIMEOUT_MS }),
+  };
 }

@@ -120,9 +120,9 @@ export function rawPredicate(measure: Measure, organization: string, parameters:
   ].join(' AND ');
 }
 
-/** WHERE of the rollup rows of a measure. The organization is not optional. */
+/** WHERE of the rollup rows of a measure, the emptied ones left out: read with FINAL. The organization is not optional. */
 export function rollupPredicate(measure: Measure, organization: string, parameters: SqlParameters): string {
-  return `organization = ${parameters.bind('String', organization)} AND measure = ${parameters.bind('String', measure.fingerprint)}`;
+  return `organization = ${parameters.bind('String', organization)} AND measure = ${parameters.bind('String', measure.fingerprint)} AND events > 0`;
 }
 
 /** Columns of a state row beside its bucket and dimensions, in the order of the rollup tables. */
@@ -139,7 +139,7 @@ export const STATE_COLUMNS = [
   'unique_state',
 ] as const;
 
-/** `expression AS column` for each of `STATE_COLUMNS`, aggregating raw rows. */
+/** `expression AS column` for each of `STATE_COLUMNS`, aggregating raw rows. Each is the same in whatever order the rows come. */
 export function rawStateColumns(measure: Measure): string {
   const number = measure.valueKind === 'number' && measure.value !== null ? 'value' : null;
   const present = number === null ? 'false' : 'isNotNull(value)';
@@ -154,7 +154,7 @@ export function rawStateColumns(measure: Measure): string {
     `sum(ifNull(${decimal}, toDecimal128(0, 12))) AS value_sum`,
     `min(${decimal}) AS value_min`,
     `max(${decimal}) AS value_max`,
-    `argMaxIf(${decimal}, (time, id), ${present}) AS value_last`,
+    `argMaxIf(${decimal}, (time, id, ${decimal}), ${present}) AS value_last`,
     `maxIf(time, ${present}) AS last_time`,
     `argMaxIf(id, (time, id), ${present}) AS last_id`,
     `quantilesDDStateIf(${QUANTILE_RELATIVE_ERROR}, 0.5)(toFloat64(ifNull(${decimal}, toDecimal128(0, 12))) * ${SKETCH_SCALE}, ${sketched}) AS quantile_state`,
@@ -175,14 +175,27 @@ export const MERGED_COLUMNS = {
   sum: 'sum(value_sum)',
   min: 'min(value_min)',
   max: 'max(value_max)',
-  last: 'argMaxIf(value_last, (last_time, last_id), isNotNull(value_last))',
+  last: 'argMaxIf(value_last, (last_time, last_id, value_last), isNotNull(value_last))',
   unique: `uniqCombined64Merge(${UNIQUE_PRECISION})(unique_state)`,
 } as const;
 
+/** States without a value, of the types of their columns. */
+export const EMPTY_QUANTILE_STATE = `arrayReduce('quantilesDDState(${QUANTILE_RELATIVE_ERROR}, 0.5)', CAST([], 'Array(Float64)'))`;
+export const EMPTY_UNIQUE_STATE = `arrayReduce('uniqCombined64State(${UNIQUE_PRECISION})', CAST([], 'Array(String)'))`;
+
+/** The scaled quantiles of one state, without aggregating rows. */
+export function scaledQuantilesOf(state: string, levels: readonly number[]): string {
+  return `arrayReduce('${quantilesMerge(levels)}', [${state}])`;
+}
+
+function quantilesMerge(levels: readonly number[]): string {
+  for (const level of levels) assertThat(level > 0 && level < 1, `quantile level ${level}`);
+  return `quantilesDDMerge(${[QUANTILE_RELATIVE_ERROR, ...levels].join(', ')})`;
+}
+
 /** An array of quantiles in the order of the levels (NaN or null when there was no value). */
 export function mergedQuantiles(levels: readonly number[]): string {
-  for (const level of levels) assertThat(level > 0 && level < 1, `quantile level ${level}`);
-  const scaled = `quantilesDDMerge(${[QUANTILE_RELATIVE_ERROR, ...levels].join(', ')})(quantile_state)`;
+  const scaled = `${quantilesMerge(levels)}(quantile_state)`;
   return `arrayMap(scaled -> scaled / ${SKETCH_SCALE}, ${scaled})`;
 }
 

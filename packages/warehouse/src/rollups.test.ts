@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { measureOf, NOON_MS, organizationId } from './conformance-stores-rows.ts';
-import { recomputeStatement } from './rollups.ts';
+import { recomputeStatement } from './rollup-statements.ts';
 
 const OPTIONS = { organization: organizationId('acme'), version: 42n, timeoutMs: 1_000 };
 const SUM = measureOf({

@@ -2,25 +2,23 @@
  * Making rollups: a pure function of raw. The same buckets may be recomputed any number of times by anybody; the row with the
  * greatest version stands.
  */
-import { assertThat, TIER_WIDTH_MS } from '@tidemark/core';
 import type { Measure, OrganizationId, Tier } from '@tidemark/core';
+import { ROLLUP_BUCKET_MS, ROLLUP_TABLE } from './measure-sql.ts';
+import type { WarehouseExecutor } from './port.ts';
 import {
-  RAW_TIME_MS,
-  rawPredicate,
-  rawStateColumns,
-  rawValueColumn,
-  ROLLUP_TABLE,
-  SqlParameters,
-  STATE_COLUMNS,
-  textOf,
-} from './measure-sql.ts';
-import type { Statement, WarehouseExecutor } from './port.ts';
+  compareStatement,
+  toDifference,
+  type ComparedRow,
+  type RollupDifference,
+} from './rollup-comparison.ts';
+import {
+  recomputeStatement,
+  typesPresent,
+  vanishStatement,
+  type BucketSelection,
+} from './rollup-statements.ts';
 
-export interface RecomputeOptions {
-  readonly organization: OrganizationId;
-  readonly tier: Tier;
-  /** Starts of buckets of the tier, ms since the epoch: multiples of its width. */
-  readonly bucketStartsMs: readonly number[];
+export interface RecomputeOptions extends BucketSelection {
   readonly measures: readonly Measure[];
   /** Drawn before raw is read; greater than that of every recomputation that saw less. */
   readonly version: bigint;
@@ -30,13 +28,30 @@ export interface RecomputeOptions {
 /** An engine reads at most 256 KiB of one statement, and a measure takes about 1.5 KiB of it. */
 export const MEASURES_PER_STATEMENT_MAX = 64;
 
+/** Most that one call of `compare` gives. */
+export const DIFFERENCES_SHOWN_MAX = 1_000;
+
 export interface RollupStore {
   /**
-   * Recomputes the buckets from raw, `MEASURES_PER_STATEMENT_MAX` measures in one INSERT SELECT. Idempotent; what was written before
-   * a failure is right and stays. Returns how many measures had events.
+   * Recomputes the buckets from raw, `MEASURES_PER_STATEMENT_MAX` measures in one INSERT SELECT, then empties the rows of combinations
+   * that raw no longer has. Idempotent; what was written before a failure is right and stays. Returns how many measures had events.
    * @throws warehouse-unavailable, query-timeout
    */
   recompute(options: RecomputeOptions): Promise<number>;
+  /**
+   * Where the rollups of the buckets differ from what raw gives now: counts, sums, extremes, last values and distinct sketches must be
+   * equal, quantiles too (the sketch does not depend on the order of merging). Empty when all agree. At most
+   * `DIFFERENCES_SHOWN_MAX`. What is written between its two reads shows as a difference: callers look at the marks afterwards.
+   * @throws warehouse-unavailable, query-timeout
+   */
+  compare(options: Omit<RecomputeOptions, 'version'>): Promise<readonly RollupDifference[]>;
+  /** Starts of the buckets of one organization within [fromMs, toMs) that have rollup rows, ascending. @throws as `compare` */
+  bucketsWithin(
+    organization: OrganizationId,
+    tier: Tier,
+    fromMs: number,
+    toMs: number,
+  ): Promise<readonly number[]>;
   /** The greatest version of any rollup row; 0 when there is none. @throws warehouse-unavailable, query-timeout */
   greatestVersion(): Promise<bigint>;
 }
@@ -44,18 +59,39 @@ export interface RollupStore {
 export function createRollupStore(warehouse: WarehouseExecutor): RollupStore {
   return {
     async recompute(options) {
-      if (options.bucketStartsMs.length === 0) return 0;
-      const types = new Set(
-        (await warehouse.query<{ type: string }>(typesPresent(options))).map((row) => row.type),
-      );
-      const measures = options.measures.filter((measure) =>
-        measure.eventTypes.some((type) => types.has(type)),
-      );
-      for (let start = 0; start < measures.length; start += MEASURES_PER_STATEMENT_MAX) {
-        const some = measures.slice(start, start + MEASURES_PER_STATEMENT_MAX);
+      if (options.bucketStartsMs.length === 0 || options.measures.length === 0) return 0;
+      const measures = await measuresPresent(warehouse, options);
+      for (const some of chunksOf(measures)) {
         await warehouse.command(recomputeStatement({ ...options, measures: some }));
       }
+      await warehouse.command(vanishStatement(options));
       return measures.length;
+    },
+    async compare(options) {
+      if (options.bucketStartsMs.length === 0 || options.measures.length === 0) return [];
+      const present = new Set(await measuresPresent(warehouse, options));
+      const differences: RollupDifference[] = [];
+      for (const measures of chunksOf(options.measures)) {
+        const rowsMax = DIFFERENCES_SHOWN_MAX - differences.length;
+        if (rowsMax === 0) break;
+        const measuresInRaw = measures.filter((measure) => present.has(measure));
+        const rows = await warehouse.query<ComparedRow>(
+          compareStatement({ ...options, measures, measuresInRaw, rowsMax }),
+        );
+        differences.push(...rows.map(toDifference));
+      }
+      return differences;
+    },
+    async bucketsWithin(organization, tier, fromMs, toMs) {
+      const rows = await warehouse.query<{ start: string }>({
+        sql: `SELECT DISTINCT ${ROLLUP_BUCKET_MS} AS start FROM ${ROLLUP_TABLE[tier]} FINAL
+              WHERE organization = {organization:String} AND events > 0
+                AND bucket >= toDateTime(intDiv({from:Int64}, 1000), 'UTC')
+                AND ${ROLLUP_BUCKET_MS} >= {from:Int64} AND ${ROLLUP_BUCKET_MS} < {to:Int64}
+              ORDER BY start`,
+        parameters: { organization, from: fromMs, to: toMs },
+      });
+      return rows.map((row) => Number(row.start));
     },
     async greatestVersion() {
       const tables = Object.values(ROLLUP_TABLE).map(
@@ -69,80 +105,20 @@ export function createRollupStore(warehouse: WarehouseExecutor): RollupStore {
   };
 }
 
-/** Ranges that hold the buckets: neighbours are joined, so that a scan skips what lies between. */
-function bucketRanges(tier: Tier, startsMs: readonly number[]): [number, number][] {
-  const width = TIER_WIDTH_MS[tier];
-  const ranges: [number, number][] = [];
-  for (const start of startsMs.toSorted((a, b) => a - b)) {
-    assertThat(start % width === 0, `${start} is the start of a bucket of ${tier}`);
-    const last = ranges.at(-1);
-    if (last !== undefined && last[1] >= start) last[1] = start + width;
-    else ranges.push([start, start + width]);
+/** Those of the measures that may have events in the buckets. */
+async function measuresPresent(
+  warehouse: WarehouseExecutor,
+  options: Omit<RecomputeOptions, 'version'>,
+): Promise<readonly Measure[]> {
+  const rows = await warehouse.query<{ type: string }>(typesPresent(options));
+  const types = new Set(rows.map((row) => row.type));
+  return options.measures.filter((measure) => measure.eventTypes.some((type) => types.has(type)));
+}
+
+function chunksOf(measures: readonly Measure[]): (readonly Measure[])[] {
+  const chunks: (readonly Measure[])[] = [];
+  for (let start = 0; start < measures.length; start += MEASURES_PER_STATEMENT_MAX) {
+    chunks.push(measures.slice(start, start + MEASURES_PER_STATEMENT_MAX));
   }
-  return ranges;
-}
-
-/**
- * Rows whose event time lies in one of the buckets. The outer bounds serve the primary key and the minmax index; the bucket
- * list is exact.
- */
-function bucketPredicate(options: RecomputeOptions, parameters: SqlParameters): string {
-  const width = TIER_WIDTH_MS[options.tier];
-  const ranges = bucketRanges(options.tier, options.bucketStartsMs);
-  const first = ranges[0];
-  const last = ranges.at(-1);
-  assertThat(first !== undefined && last !== undefined, 'at least one bucket');
-  const time = (ms: number) => `fromUnixTimestamp64Milli(${parameters.bind('Int64', ms)}, 'UTC')`;
-  const outer = `time >= ${time(first[0])} AND time < ${time(last[1])}`;
-  if (ranges.length === 1) return outer;
-  const starts = parameters.bind('Array(Int64)', [...options.bucketStartsMs]);
-  return `${outer} AND intDiv(${RAW_TIME_MS}, ${width}) * ${width} IN ${starts}`;
-}
-
-function typesPresent(options: RecomputeOptions): Statement {
-  const parameters = new SqlParameters();
-  const organization = parameters.bind('String', options.organization);
-  return {
-    sql: `SELECT DISTINCT toString(type) AS type FROM events WHERE organization = ${organization} AND ${bucketPredicate(options, parameters)}`,
-    parameters: parameters.values,
-    timeoutMs: options.timeoutMs,
-  };
-}
-
-/** Exported for the golden test. */
-export function recomputeStatement(options: RecomputeOptions): Statement {
-  const parameters = new SqlParameters();
-  const width = TIER_WIDTH_MS[options.tier];
-  const version = parameters.bind('UInt64', options.version);
-  const organization = parameters.bind('String', options.organization);
-  const isInBucket = bucketPredicate(options, parameters);
-  const selects = options.measures.map((measure) => {
-    const dimensions = measure.dimensions.filter((dimension) => dimension.rolledUp);
-    const values = dimensions.map((dimension) => textOf(dimension.field)).join(', ');
-    return `SELECT
-    ${organization} AS organization,
-    ${parameters.bind('String', measure.fingerprint)} AS measure,
-    toDateTime(bucket_s, 'UTC') AS bucket,
-    dimensions,
-    ${rawStateColumns(measure)},
-    ${version} AS version
-  FROM (
-    SELECT
-      time, id,
-      intDiv(${RAW_TIME_MS}, ${width}) * ${width / 1000} AS bucket_s,
-      ${dimensions.length === 0 ? `CAST([], 'Array(String)')` : `[${values}]`} AS dimensions,
-      ${rawValueColumn(measure)}
-    FROM events
-    WHERE ${rawPredicate(measure, options.organization, parameters)}
-      AND ${isInBucket}
-  )
-  GROUP BY bucket_s, dimensions`;
-  });
-  return {
-    sql: `INSERT INTO ${ROLLUP_TABLE[options.tier]} (organization, measure, bucket, dimensions, ${STATE_COLUMNS.join(', ')}, version)
-  ${selects.join('\n  UNION ALL\n  ')}`,
-    parameters: parameters.values,
-    settings: { max_partitions_per_insert_block: 0, insert_deduplicate: 0, async_insert: 0 },
-    timeoutMs: options.timeoutMs,
-  };
+  return chunks;
 }

@@ -8,10 +8,14 @@ if (url === undefined) throw new Error('TIDEMARK_TEST_CLICKHOUSE_URL names no Cl
 describeStoresConformance('ClickHouse', async () => {
   const database = `tidemark_test_${randomUUID().replaceAll('-', '')}`;
   await createClickhouseDatabase({ url, database });
-  const executor = createClickhouseExecutor({ url, database });
+  let executor = createClickhouseExecutor({ url, database });
   return {
     executor,
-    reopen: () => Promise.resolve(executor),
+    async reopen() {
+      await executor.close();
+      executor = createClickhouseExecutor({ url, database });
+      return executor;
+    },
     async close() {
       const administrator = createClickhouseExecutor({ url, database: 'default' });
       await administrator.command({ sql: `DROP DATABASE IF EXISTS ${database}` });

@@ -6,10 +6,14 @@ import { describeStoresConformance } from './conformance-stores.ts';
 
 describeStoresConformance('chDB', async () => {
   const path = await mkdtemp(join(tmpdir(), 'tidemark-chdb-'));
-  const executor = createChdbExecutor({ path });
+  let executor = createChdbExecutor({ path });
   return {
     executor,
-    reopen: () => Promise.resolve(executor),
+    async reopen() {
+      await executor.close();
+      executor = createChdbExecutor({ path });
+      return executor;
+    },
     close: () => rm(path, { recursive: true, force: true }),
   };
 });

@@ -59,8 +59,10 @@ export async function composeAggregator(
       allowedLatenessMs: config.allowedLatenessMs,
       batchRecordsMax: config.batchRecordsMax,
       batchWaitMs: config.batchWaitMs,
+      unreadableRecordsMax: config.unreadableRecordsMax,
       dedupeWindowMs: config.dedupeWindowMs,
       dedupeBlocksMax: config.dedupeBlocksMax,
+      auditIntervalMs: config.auditIntervalMs,
     },
   );
   lifecycle.onStop('aggregator', () => aggregator.close());

@@ -1,4 +1,4 @@
-import { DAY_MS, HOUR_MS } from '@tidemark/core';
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '@tidemark/core';
 import { envInteger, envPort, SHARED_FIELDS } from '@tidemark/runtime';
 
 /** Limits that both profiles share; the embedded profile takes the fallbacks. */
@@ -15,6 +15,12 @@ export const PIPELINE_FIELDS = {
     maximum: 10_000,
     fallback: 200,
   }),
+  unreadableRecordsMax: envInteger('TIDEMARK_AGGREGATOR_UNREADABLE_RECORDS_MAX', {
+    description: 'Records of one batch that may all be unreadable; more stop the partition',
+    minimum: 0,
+    maximum: 100_000,
+    fallback: 100,
+  }),
   dedupeWindowMs: envInteger('TIDEMARK_AGGREGATOR_DEDUPE_WINDOW_MS', {
     description: 'How long after its arrival a copy of an event is recognised',
     minimum: HOUR_MS,
@@ -26,6 +32,12 @@ export const PIPELINE_FIELDS = {
     minimum: 1,
     maximum: 1_000,
     fallback: 64,
+  }),
+  auditIntervalMs: envInteger('TIDEMARK_AGGREGATOR_AUDIT_INTERVAL_MS', {
+    description: 'How often the books are compared with raw and with ingest',
+    minimum: SECOND_MS,
+    maximum: HOUR_MS,
+    fallback: MINUTE_MS,
   }),
 } as const;
 

@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { createKafkaBus } from '@tidemark/bus';
 import { createRedisCache } from '@tidemark/cache';
 import { openPostgresCatalog } from '@tidemark/catalog';
-import { declareTopics } from '@tidemark/contracts';
+import { declareTopics, DEFAULT_EVENT_LIMITS } from '@tidemark/contracts';
 import { createCatalogue } from '@tidemark/core';
 import { PACKS } from '@tidemark/packs';
 import {
@@ -25,6 +25,7 @@ import {
 import { ensureDefaultOrganization } from './app/bootstrap.ts';
 import type { GATEWAY_FIELDS } from './config.ts';
 import { registerGatewayRoutes } from './routes.ts';
+import { createGatewayStores } from './stores.ts';
 
 /** Of one organization, in one gateway: a server of its own answers them. */
 const QUESTIONS = { atOnceMax: 8, statementsAtOnceMax: 4 };
@@ -70,13 +71,17 @@ export async function composeGateway(
   registerGatewayRoutes(app, {
     bus,
     warehouse,
+    stores: createGatewayStores(warehouse),
     catalog,
     catalogue: createCatalogue(PACKS),
     authenticator: createAuthenticator({ findKey: (id) => catalog.apiKeys.find(id), clock, telemetry }),
     rateLimiter: createRateLimiter({ counters: cache, clock, log, telemetry }),
     clock,
     randomBytes,
+    instance: randomUUID(),
     allowedLatenessMs: config.allowedLatenessMs,
+    eventLimits: { ...DEFAULT_EVENT_LIMITS, eventBytesMax: config.eventBytesMax },
+    operatorOrganization: config.operatorOrganization,
     requestsMax: config.requestsMax,
     questions: QUESTIONS,
   });

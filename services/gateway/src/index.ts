@@ -2,3 +2,4 @@ export { DEFAULT_ORGANIZATION, ensureDefaultOrganization } from './app/bootstrap
 export { GATEWAY_FIELDS, READER_FIELDS } from './config.ts';
 export { registerGatewayRoutes } from './routes.ts';
 export type { GatewayRoutesOptions } from './routes.ts';
+export { createGatewayStores } from './stores.ts';

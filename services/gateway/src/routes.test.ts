@@ -11,6 +11,16 @@ const ROLE_OF: Readonly<Record<string, Role>> = {
   'GET /api/v1/metrics/:key': 'viewer',
   'GET /api/v1/metrics/:key/series': 'viewer',
   'GET /api/v1/status': 'viewer',
+  'GET /api/v1/ledger': 'viewer',
+  'GET /api/v1/dead-letters': 'admin',
+  'GET /api/v1/dead-letters/summary': 'admin',
+  'GET /api/v1/dead-letters/:id': 'admin',
+  'POST /api/v1/dead-letters/:id/replay': 'admin',
+  'POST /api/v1/dead-letters/:id/discard': 'admin',
+  'POST /api/v1/dead-letters/replay': 'admin',
+  'POST /api/v1/analytics/aggregate': 'admin',
+  'GET /api/v1/analytics/aggregate': 'admin',
+  'POST /api/v1/analytics/verify': 'admin',
   'GET /api/v1/api-keys': 'admin',
   'POST /api/v1/api-keys': 'admin',
   'DELETE /api/v1/api-keys/:id': 'admin',
@@ -145,12 +155,31 @@ describe('status', () => {
     expect(body).toEqual({
       completeThrough: '2026-01-15T12:00:00.000Z',
       partitions: [
-        { partition: 0, nextOffset: 5, endOffset: 7, lag: 2, arrivedThrough: '2026-01-15T12:00:00.001Z' },
-        { partition: 1, nextOffset: 0, endOffset: 7, lag: 7, arrivedThrough: null },
+        {
+          partition: 0,
+          nextOffset: 5,
+          endOffset: 7,
+          lag: 2,
+          arrivedThrough: '2026-01-15T12:00:00.001Z',
+          halted: null,
+        },
+        { partition: 1, nextOffset: 0, endOffset: 7, lag: 7, arrivedThrough: null, halted: null },
       ],
       lag: 9,
       dirtyBuckets: 3,
       deadLetters: 2,
+    });
+  });
+
+  it('says when a partition was made anew, and takes all of it for lag', async () => {
+    const gateway = await open({ progress: [{ partition: 0, nextOffset: 8, arrivedThroughMs: NOW_MS }] });
+    const { body } = await call(gateway, 'GET', '/api/v1/status', { key: gateway.keyOf.viewer });
+    expect(body).toMatchObject({
+      partitions: [
+        { nextOffset: 8, endOffset: 7, lag: 5, halted: expect.stringContaining('beyond the end of the log') },
+        { lag: 7, halted: null },
+      ],
+      lag: 12,
     });
   });
 });

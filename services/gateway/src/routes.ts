@@ -1,22 +1,39 @@
 import type { Bus } from '@tidemark/bus';
-import type { Catalog, PipelineState } from '@tidemark/catalog';
+import type { Catalog, Ledger, PipelineState } from '@tidemark/catalog';
 import { EVENTS_TOPIC } from '@tidemark/contracts';
+import type { EventLimits } from '@tidemark/contracts';
 import type { Catalogue, Clock } from '@tidemark/core';
 import { createQueryEngine, DEFAULT_STATEMENT_LIMITS } from '@tidemark/query';
 import type { Authenticator, HttpServer, RateLimiter } from '@tidemark/runtime';
 import type { WarehouseExecutor } from '@tidemark/warehouse';
+import { createLetterReplay } from './app/letter-replay.ts';
 import { createQuestionGate } from './app/question-gate.ts';
+import { createReceiptCounter } from './app/receipt-counter.ts';
 import { createAccess } from './http/access.ts';
+import type { Access } from './http/access.ts';
 import { registerApiKeyRoutes } from './http/api-key-routes.ts';
+import { registerLedgerRoutes } from './http/ledger-routes.ts';
+import { registerLetterRoutes } from './http/letter-routes.ts';
 import { registerMetricRoutes } from './http/metric-routes.ts';
 import { registerQueryRoutes } from './http/query-routes.ts';
+import { registerRebuildRoutes } from './http/rebuild-routes.ts';
 import { registerStatusRoutes } from './http/status-routes.ts';
+import { registerVerifyRoutes } from './http/verify-routes.ts';
+import type { GatewayStores } from './stores.ts';
+
+/** Rebuilds and checks of one organization under way at once, in this process: each reads much of raw. */
+const REBUILDS_AT_ONCE_MAX = 1;
 
 export interface GatewayRoutesOptions {
-  readonly bus: Pick<Bus, 'bounds'>;
+  readonly bus: Pick<Bus, 'bounds' | 'publish'>;
   readonly warehouse: Pick<WarehouseExecutor, 'query'>;
+  readonly stores: GatewayStores;
   readonly catalog: Pick<Catalog, 'apiKeys'> & {
-    readonly pipeline: Pick<PipelineState, 'progress' | 'countDirty' | 'dirtyBuckets' | 'unknownMeasures'>;
+    readonly ledger: Pick<Ledger, 'days' | 'recordReceipts'>;
+    readonly pipeline: Pick<
+      PipelineState,
+      'progress' | 'countDirty' | 'countDirtyWithin' | 'dirtyBuckets' | 'markDirtyNow' | 'unknownMeasures'
+    >;
   };
   readonly catalogue: Catalogue;
   readonly authenticator: Authenticator;
@@ -24,7 +41,13 @@ export interface GatewayRoutesOptions {
   readonly clock: Clock;
   /** Cryptographic randomness (`node:crypto`). */
   readonly randomBytes: (size: number) => Uint8Array;
+  /** Unique to this run of this process: under it the ledger has what it replays. */
+  readonly instance: string;
   readonly allowedLatenessMs: number;
+  /** Of replayed events; those of ingest. */
+  readonly eventLimits: EventLimits;
+  /** Whose administrators see what belongs to nobody. */
+  readonly operatorOrganization: string;
   /** Requests of one key in ten seconds. */
   readonly requestsMax: number;
   readonly questions: {
@@ -56,4 +79,33 @@ export function registerGatewayRoutes(app: HttpServer, options: GatewayRoutesOpt
   registerMetricRoutes(app, { catalogue, access });
   registerApiKeyRoutes(app, { apiKeys: catalog.apiKeys, access, clock, randomBytes });
   registerStatusRoutes(app, { bus, pipeline: catalog.pipeline, access, allowedLatenessMs });
+  registerLedgerRoutes(app, {
+    bus,
+    ledger: catalog.ledger,
+    pipeline: catalog.pipeline,
+    access,
+    clock,
+    allowedLatenessMs,
+  });
+  registerLetters(app, options, access);
+  registerRollups(app, options, access);
+}
+
+function registerLetters(app: HttpServer, options: GatewayRoutesOptions, access: Access): void {
+  const { bus, catalog, clock, eventLimits, instance, operatorOrganization } = options;
+  const { letters } = options.stores;
+  const receipts = createReceiptCounter(catalog.ledger, instance);
+  const replay = createLetterReplay({ bus, letters, receipts, clock, limits: eventLimits });
+  registerLetterRoutes(app, { letters, replay, access, clock, operatorOrganization });
+}
+
+function registerRollups(app: HttpServer, options: GatewayRoutesOptions, access: Access): void {
+  const { catalogue, clock, allowedLatenessMs } = options;
+  const { pipeline } = options.catalog;
+  const { events, rollups } = options.stores;
+  const gate = createQuestionGate(REBUILDS_AT_ONCE_MAX);
+  const rebuild = { pipeline, events, rollups, clock, allowedLatenessMs };
+  registerRebuildRoutes(app, { rebuild, gate, access, catalogue, clock });
+  const verify = { pipeline, events, rollups, catalogue, clock, allowedLatenessMs };
+  registerVerifyRoutes(app, { verify, gate, access, clock });
 }

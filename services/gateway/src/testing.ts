@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto';
 import { Writable } from 'node:stream';
 import type { ApiKeys, Catalog, Organization } from '@tidemark/catalog';
+import { DEFAULT_EVENT_LIMITS } from '@tidemark/contracts';
 import { AppError, createCatalogue, ROLES } from '@tidemark/core';
-import type { ApiKeyRecord, Clock, OrganizationId, Pack, Role } from '@tidemark/core';
+import type { ApiKeyRecord, Clock, OrganizationId, Role } from '@tidemark/core';
 import {
   createAuthenticator,
   createHttpServer,
@@ -17,45 +18,12 @@ import type { HttpServer } from '@tidemark/runtime';
 import type { Row, Statement } from '@tidemark/warehouse';
 import { DEFAULT_ORGANIZATION } from './app/bootstrap.ts';
 import { registerGatewayRoutes } from './routes.ts';
+import type { GatewayRoutesOptions } from './routes.ts';
+import { createMemoryLetters } from './test-letters.ts';
+import { TEST_PACK } from './test-pack.ts';
+import { createMemoryLedger, createMemoryLog, createMemoryMarks } from './test-stores.ts';
 
 export const NOW_MS = Date.UTC(2026, 0, 15, 12);
-
-const common = { description: 'For tests', unit: '1', direction: 'neutral', dimensions: ['plan'] } as const;
-const PACK: Pack = {
-  key: 'shop',
-  title: 'Shop',
-  description: 'For tests',
-  eventTypes: [
-    {
-      type: 'order.placed',
-      title: 'Order placed',
-      description: 'For tests',
-      fields: [{ field: 'data.plan', type: 'string', description: 'The plan' }],
-    },
-  ],
-  dimensions: [{ key: 'plan', title: 'Plan', field: 'data.plan', rolledUp: true }],
-  metrics: [
-    {
-      ...common,
-      kind: 'base',
-      key: 'shop.orders',
-      title: 'Orders',
-      eventTypes: ['order.placed'],
-      aggregation: 'count',
-    },
-    {
-      ...common,
-      kind: 'base',
-      key: 'shop.secret_orders',
-      title: 'Secret',
-      eventTypes: ['order.placed'],
-      aggregation: 'count',
-      role: 'admin',
-    },
-  ],
-  importMappings: [],
-  recorders: [],
-};
 
 /** Distinct bytes that are the same in every run. */
 export function createTestBytes(seed: string): (size: number) => Uint8Array {
@@ -76,6 +44,11 @@ export function createMemoryApiKeys(): ApiKeys & { readonly records: Map<string,
       const record = { ...key, revokedAtMs: null };
       records.set(key.publicId, record);
       return record;
+    },
+    async createFirst(key) {
+      await Promise.resolve();
+      const isKnown = [...records.values()].some((record) => record.organization === key.organization);
+      return isKnown ? null : await this.create(key);
     },
     find: (publicId) => Promise.resolve(records.get(publicId) ?? null),
     list: (organization) =>
@@ -120,6 +93,11 @@ export interface TestGateway {
   readonly routes: readonly { readonly method: string; readonly url: string }[];
   readonly apiKeys: ReturnType<typeof createMemoryApiKeys>;
   readonly keyOf: Readonly<Record<Role, string>>;
+  readonly ledger: ReturnType<typeof createMemoryLedger>;
+  readonly marks: ReturnType<typeof createMemoryMarks>;
+  readonly letters: ReturnType<typeof createMemoryLetters>;
+  /** What was published. */
+  readonly log: ReturnType<typeof createMemoryLog>;
   readonly logged: () => string;
   setNow(ms: number): void;
 }
@@ -133,6 +111,12 @@ export interface TestGatewayOptions {
     readonly nextOffset: number;
     readonly arrivedThroughMs: number;
   }[];
+  /** What raw and the rollups say; they are empty when absent. */
+  readonly events?: Partial<GatewayRoutesOptions['stores']['events']>;
+  readonly rollups?: Partial<GatewayRoutesOptions['stores']['rollups']>;
+  readonly publish?: GatewayRoutesOptions['bus']['publish'];
+  /** Whose keys those of the test are; the organization `default` when absent. */
+  readonly organization?: OrganizationId;
 }
 
 export async function createTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
@@ -148,6 +132,10 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
   const log = createLogger({ service: 'test', level: 'warn', destination });
   const telemetry = createTelemetry({ withProcessFigures: false });
   const apiKeys = createMemoryApiKeys();
+  const ledger = createMemoryLedger();
+  const marks = createMemoryMarks();
+  const letters = createMemoryLetters();
+  const busLog = createMemoryLog();
   const app = createHttpServer({ log, telemetry });
   const routes: { method: string; url: string }[] = [];
   app.addHook('onRoute', ({ method, url }) => {
@@ -159,6 +147,7 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
   registerGatewayRoutes(app, {
     questions: { atOnceMax: 4, statementsAtOnceMax: 4 },
     bus: {
+      publish: options.publish ?? busLog.publish,
       bounds: (topic) =>
         Promise.resolve(
           [0, 1].map((partition) => ({
@@ -172,28 +161,46 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
       query: async <T extends Row>(statement: Statement) =>
         ((await options.answer?.(statement)) ?? []) as T[],
     },
+    stores: {
+      letters,
+      events: {
+        minutesWithin: () => Promise.resolve([]),
+        minutesFrom: () => Promise.resolve([]),
+        duplicatesWithin: () => Promise.resolve([]),
+        ...options.events,
+      },
+      rollups: {
+        bucketsWithin: () => Promise.resolve([]),
+        compare: () => Promise.resolve([]),
+        ...options.rollups,
+      },
+    },
     catalog: {
       apiKeys,
+      ledger,
       pipeline: {
+        ...marks,
         progress: () => Promise.resolve(progress),
         countDirty: () => Promise.resolve(3),
-        dirtyBuckets: () => Promise.resolve([]),
         unknownMeasures: () => Promise.resolve([]),
       },
     },
-    catalogue: createCatalogue([PACK]),
+    catalogue: createCatalogue([TEST_PACK]),
     authenticator: createAuthenticator({ findKey: (id) => apiKeys.find(id), clock, telemetry }),
     rateLimiter: createRateLimiter({ counters: createCounters(), clock, log, telemetry }),
     clock,
     randomBytes: createTestBytes('created'),
+    instance: 'gateway-1',
     allowedLatenessMs: 0,
+    eventLimits: DEFAULT_EVENT_LIMITS,
+    operatorOrganization: DEFAULT_ORGANIZATION,
     requestsMax: options.requestsMax ?? 1_000,
   });
   const randomBytes = createTestBytes('given');
   const keys = await Promise.all(
     ROLES.map(async (role) => {
       const { key, publicId, secretHash } = mintApiKey(randomBytes);
-      const organization = DEFAULT_ORGANIZATION;
+      const { organization = DEFAULT_ORGANIZATION } = options;
       await apiKeys.create({
         publicId,
         secretHash,
@@ -211,6 +218,10 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
     routes,
     apiKeys,
     keyOf: Object.fromEntries(keys) as Record<Role, string>,
+    ledger,
+    marks,
+    letters,
+    log: busLog,
     logged: () => lines.join(''),
     setNow: (ms) => {
       nowMs = ms;

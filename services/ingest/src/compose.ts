@@ -56,6 +56,10 @@ export async function composeIngest(
   registerOperationsRoutes(app, createHealth({ clock, checks, stopping: lifecycle.stopping }), telemetry);
   await app.register(ingestRoutes, {
     bus,
+    pipeline: catalog.pipeline,
+    ledger: catalog.ledger,
+    instance: randomUUID(),
+    log,
     authenticator: createAuthenticator({ findKey: (id) => catalog.apiKeys.find(id), clock, telemetry }),
     rateLimiter: createRateLimiter({ counters: cache, clock, log, telemetry }),
     clock,

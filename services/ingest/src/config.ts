@@ -1,7 +1,10 @@
 import { DEFAULT_EVENT_LIMITS, type EventLimits } from '@tidemark/contracts';
 import { envInteger, envPort, SHARED_FIELDS, type ConfigValues } from '@tidemark/runtime';
+import { DEFAULT_BACKPRESSURE_LIMITS, type BackpressureLimits } from './app/backpressure.ts';
 import { DEFAULT_OVERLOAD_LIMITS, type OverloadLimits } from './app/overload-gate.ts';
-import type { IngestRateLimits } from './plugin.ts';
+import { DEFAULT_LETTER_LIMITS, type LetterLimits } from './app/reject-letters.ts';
+import { DEFAULT_WATCH_LIMITS, type WatchLimits } from './app/stored-watch.ts';
+import type { IngestRateLimits } from './dependencies.ts';
 
 const MIB = 1024 * 1024;
 
@@ -61,6 +64,18 @@ export const INGEST_LIMIT_FIELDS = {
     maximum: 3_600,
     fallback: 10,
   }),
+  backlogRecordsMax: envInteger('TIDEMARK_INGEST_BACKLOG_RECORDS_MAX', {
+    description: 'Events in the bus and not stored yet, beyond which nothing is taken',
+    minimum: 1,
+    maximum: Number.MAX_SAFE_INTEGER,
+    fallback: DEFAULT_BACKPRESSURE_LIMITS.backlogRecordsMax,
+  }),
+  fairBacklogMs: envInteger('TIDEMARK_INGEST_FAIR_BACKLOG_MS', {
+    description: 'Time to store the backlog, beyond which organizations are held to fair shares',
+    minimum: 1_000,
+    maximum: 86_400_000,
+    fallback: DEFAULT_BACKPRESSURE_LIMITS.fairBacklogMs,
+  }),
 } as const;
 
 export const INGEST_FIELDS = {
@@ -77,6 +92,9 @@ export interface IngestLimits {
   readonly limits: EventLimits;
   readonly overload: OverloadLimits;
   readonly rateLimits: IngestRateLimits;
+  readonly backpressure: BackpressureLimits;
+  readonly letters: LetterLimits;
+  readonly watch: WatchLimits;
 }
 
 export function toIngestLimits(config: ConfigValues<typeof INGEST_LIMIT_FIELDS>): IngestLimits {
@@ -89,5 +107,8 @@ export function toIngestLimits(config: ConfigValues<typeof INGEST_LIMIT_FIELDS>)
       requests: { name: 'requests', quota: config.requestsPerKeyMax, windowSeconds },
       events: { name: 'events', quota: config.eventsPerKeyMax, windowSeconds },
     },
+    backpressure: { backlogRecordsMax: config.backlogRecordsMax, fairBacklogMs: config.fairBacklogMs },
+    letters: DEFAULT_LETTER_LIMITS,
+    watch: DEFAULT_WATCH_LIMITS,
   };
 }

@@ -28,6 +28,7 @@ describe('the description of the doors', () => {
       '*/*',
     ]);
     expect(Object.keys(events?.responses ?? {})).toEqual([
+      '200',
       '202',
       '400',
       '401',

@@ -4,7 +4,8 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { CloudEvent, HTTP } from 'cloudevents';
 import type { InjectOptions, LightMyRequestResponse } from 'fastify';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
-import { createTestIngest, NOW_MS, type TestIngest, type TestIngestOptions } from './testing.ts';
+import { NOW_MS } from './testing-clock.ts';
+import { createTestIngest, type TestIngest, type TestIngestOptions } from './testing.ts';
 
 const opened: TestIngest[] = [];
 afterEach(async () => {

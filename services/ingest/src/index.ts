@@ -1,2 +1,3 @@
 export { INGEST_FIELDS, INGEST_LIMIT_FIELDS, toIngestLimits, type IngestLimits } from './config.ts';
-export { ingestRoutes, type IngestDependencies, type IngestRateLimits } from './plugin.ts';
+export type { IngestDependencies, IngestRateLimits } from './dependencies.ts';
+export { ingestRoutes } from './plugin.ts';

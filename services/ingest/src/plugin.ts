@@ -1,66 +1,41 @@
 /** The doors for producers, as one plugin: a server of their own mounts it, and so does a server shared with others. */
-import type { Bus } from '@tidemark/bus';
+import type { Coordinate } from '@tidemark/bus';
 import {
-  IngestOutcomeSchema,
-  IngestProblemSchema,
   parseEventRequest,
   parseJsonEvents,
-  ProblemSchema,
   type EventContext,
-  type EventLimits,
   type ItemParser,
   type ParsedEvents,
 } from '@tidemark/contracts';
-import { AppError, isAppError, type Clock, type Principal, type Recorder } from '@tidemark/core';
-import {
-  assertRole,
-  assertWithinLimit,
-  rateLimitHeaders,
-  type Authenticator,
-  type RateLimiter,
-  type RateLimitPolicy,
-  type RateLimitState,
-  type Telemetry,
-} from '@tidemark/runtime';
+import { AppError, isAppError, type Principal } from '@tidemark/core';
+import { assertRole, assertWithinLimit, rateLimitHeaders, type RateLimitState } from '@tidemark/runtime';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
+import { createBackpressure } from './app/backpressure.ts';
+import { nameEvents, takeEvents, type IntakeDependencies, type PublishedEvent } from './app/intake.ts';
+import { createOverloadGate, type Admission, type OverloadGate } from './app/overload-gate.ts';
+import { createReceipts } from './app/receipts.ts';
+import { createRejectLetters, type ItemOrigin } from './app/reject-letters.ts';
+import { createStoredWatch, type WatchPlace } from './app/stored-watch.ts';
+import type { IngestDependencies } from './dependencies.ts';
 import {
-  createOverloadGate,
-  type Admission,
-  type OverloadGate,
-  type OverloadLimits,
-} from './app/overload-gate.ts';
-import { publishEvents } from './app/publish-events.ts';
-import { parseCustomMetric, parseRecorded } from './domain/recorder-event.ts';
-import { answerOutcome } from './http/answer.ts';
-import { EVENT_BODY_DOCS, METRIC_BODY_DOCS, RECORDER_BODY_DOCS } from './http/body-docs.ts';
+  CUSTOM_METRIC_ORIGIN,
+  originOfRecorder,
+  parseCustomMetric,
+  parseRecorded,
+} from './domain/recorder-event.ts';
+import { answerOutcome, answerReached } from './http/answer.ts';
+import { goneSignal } from './http/gone-signal.ts';
+import { EVENT_BODY_DOCS, METRIC_BODY_DOCS, RECORDER_BODY_DOCS, routeOptions } from './http/route-docs.ts';
 import { requireJson } from './http/require-json.ts';
 import { readBody } from './http/read-body.ts';
-
-export interface IngestRateLimits {
-  readonly requests: RateLimitPolicy;
-  readonly events: RateLimitPolicy;
-}
-
-export interface IngestDependencies {
-  readonly bus: Pick<Bus, 'publish'>;
-  readonly authenticator: Authenticator;
-  readonly rateLimiter: RateLimiter;
-  readonly clock: Clock;
-  readonly telemetry: Telemetry;
-  /** Of all packs; their names are the last segments of paths and unique. */
-  readonly recorders: readonly Recorder[];
-  /** For recorded objects without an id. */
-  readonly createId: () => string;
-  readonly limits: EventLimits;
-  readonly overload: OverloadLimits;
-  readonly rateLimits: IngestRateLimits;
-}
+import { parseWaitRequest, type WaitRequest } from './http/wait-request.ts';
 
 /** What the request hooks found out for the handler. */
 interface Entry {
   readonly principal: Principal;
   readonly states: readonly RateLimitState[];
+  readonly wait: WaitRequest | null;
 }
 
 /** A body in memory and the share of memory it was given. Whoever holds one must release it. */
@@ -69,11 +44,44 @@ interface ArrivedBody {
   readonly admission: Admission;
 }
 
+/** What a door makes of a body. */
+interface ParsedBody {
+  readonly parsed: ParsedEvents;
+  readonly origin: ItemOrigin | null;
+}
+
+interface ItemDoor {
+  readonly parseItem: ItemParser;
+  readonly origin: ItemOrigin;
+}
+
 /** `app.register(ingestRoutes, dependencies)`. Paths are absolute: `/api/v1/events`, `/api/v1/analytics/metrics[/{recorder}]`. */
 export async function ingestRoutes(app: FastifyInstance, dependencies: IngestDependencies): Promise<void> {
   const { authenticator, rateLimiter, clock, telemetry, limits, rateLimits, createId } = dependencies;
   const recorders = new Map(dependencies.recorders.map((recorder) => [recorder.name, recorder]));
   const gate = createOverloadGate(dependencies.overload, telemetry);
+  const watch = createStoredWatch({ ...dependencies, limits: dependencies.watch });
+  const backpressure = createBackpressure({ ...dependencies, limits: dependencies.backpressure });
+  const receipts = createReceipts(dependencies);
+  const letters = createRejectLetters(dependencies.letters, telemetry);
+  const intake: IntakeDependencies = {
+    bus: dependencies.bus,
+    clock,
+    telemetry,
+    backpressure,
+    receipts,
+    letters,
+  };
+  let isClosing = false;
+  // Who waits would hold up the end of the server; what is under way otherwise is still counted.
+  app.addHook('preClose', async () => {
+    isClosing = true;
+    watch.close();
+  });
+  app.addHook('onClose', async () => {
+    await backpressure.close();
+    await receipts.close();
+  });
   const entries = new WeakMap<FastifyRequest, Entry>();
 
   function entryOf(request: FastifyRequest): Entry {
@@ -86,10 +94,12 @@ export async function ingestRoutes(app: FastifyInstance, dependencies: IngestDep
   app.addHook('onRequest', async (request, reply) => {
     const principal = await authenticator.authenticate(request.headers);
     assertRole(principal, 'producer');
+    const wait = parseWaitRequest(request.query);
     const state = await rateLimiter.take(principal.keyId, rateLimits.requests, 1);
     void reply.headers(rateLimitHeaders([state]));
     assertWithinLimit(state);
-    entries.set(request, { principal, states: [state] });
+    backpressure.assertRoom(principal.organization);
+    entries.set(request, { principal, states: [state], wait });
   });
 
   app.removeAllContentTypeParsers();
@@ -110,95 +120,123 @@ export async function ingestRoutes(app: FastifyInstance, dependencies: IngestDep
   );
   // Fastify closes the connection when a body was refused, which can cut off the answer to a client that is still sending;
   // readBody drains what comes, and the request time-out of the server ends who sends for ever.
-  app.addHook('onSend', async (_request, reply) => void reply.removeHeader('connection'));
+  app.addHook('onSend', async (_request, reply) => {
+    if (!isClosing) void reply.removeHeader('connection');
+  });
   app.addHook('onError', async (_request, _reply, error) => {
     const code = isAppError(error) ? error.code : 'other';
     telemetry.increment('tidemark_ingest_requests_refused_total', 1, { code });
   });
 
-  async function take(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    parse: (body: Buffer, context: EventContext) => ParsedEvents,
-  ): Promise<FastifyReply> {
-    const { principal, states } = entryOf(request);
+  /** Until all is durable; nothing of the body is held any longer. */
+  async function store(request: FastifyRequest, reply: FastifyReply, parse: BodyParser) {
+    const { principal, states, wait } = entryOf(request);
     const { bytes, admission } = arrivedBody(request, gate);
+    request.body = undefined;
     try {
-      const receivedAtMs = clock.nowMs();
-      const parsed = parse(bytes, { organization: principal.organization, receivedAtMs, limits });
+      const context = { organization: principal.organization, receivedAtMs: clock.nowMs(), limits };
+      const { parsed, origin } = parse(bytes, context);
       const state = await rateLimiter.take(principal.keyId, rateLimits.events, parsed.received);
       void reply.headers(rateLimitHeaders([...states, state]));
       assertWithinLimit(state);
-      await publishEvents(parsed.events, receivedAtMs, dependencies);
-      for (const { code } of parsed.rejects) {
-        telemetry.increment('tidemark_ingest_events_rejected_total', 1, { code });
+      const place = wait === null || parsed.events.length === 0 ? null : watch.reserve(parsed.received);
+      try {
+        await place?.lookBefore();
+        const { taken, coordinates } = await takeEvents(parsed, context, origin, intake);
+        return { taken, place, published: place === null ? [] : nameEvents(parsed, coordinates) };
+      } catch (error) {
+        place?.release();
+        throw error;
       }
-      return await answerOutcome(parsed, request, reply);
     } finally {
       admission.release();
     }
   }
 
-  /** @param selectParser runs when the request holds its share already, so it may throw */
-  function takeItems(request: FastifyRequest, reply: FastifyReply, selectParser: () => ItemParser) {
+  async function take(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    parse: BodyParser,
+  ): Promise<FastifyReply> {
+    const { taken, place, published } = await store(request, reply, parse);
+    const { wait } = entryOf(request);
+    const nothingTaken = taken.accepted === 0 && taken.received > 0;
+    if (wait === null || nothingTaken) return answerOutcome(taken, null, request, reply);
+    const dead = place === null ? [] : await untilStored(place, wait, published, reply);
+    if (dead === null) return answerOutcome(taken, wait, request, reply);
+    return answerReached(taken, wait, published, dead, reply);
+  }
+
+  /** @param selectDoor runs when the request holds its share already, so it may throw */
+  function takeItems(request: FastifyRequest, reply: FastifyReply, selectDoor: () => ItemDoor) {
     return take(request, reply, (body, context) => {
-      const parseItem = selectParser();
+      const { parseItem, origin } = selectDoor();
       requireJson(request.headers['content-type']);
-      return parseJsonEvents(body, 'any', context, parseItem);
+      return { parsed: parseJsonEvents(body, 'any', context, parseItem), origin };
     });
   }
 
-  function recorderParser(name: string): ItemParser {
+  const customMetricDoor: ItemDoor = {
+    parseItem: (value, index, context) => parseCustomMetric(value, index, context, createId),
+    origin: CUSTOM_METRIC_ORIGIN,
+  };
+
+  function doorOfRecorder(name: string): ItemDoor {
     const recorder = recorders.get(name);
-    if (recorder !== undefined) {
-      return (value, index, context) => parseRecorded(recorder, value, index, context, createId);
+    if (recorder === undefined) {
+      const known = [...recorders.keys()].join(', ');
+      throw new AppError('not-found', `there is no such recorder; there are ${known}`);
     }
-    throw new AppError(
-      'not-found',
-      `there is no such recorder; there are ${[...recorders.keys()].join(', ')}`,
-    );
+    return {
+      parseItem: (value, index, context) => parseRecorded(recorder, value, index, context, createId),
+      origin: originOfRecorder(recorder),
+    };
   }
 
   app.post(
     '/api/v1/events',
     routeOptions('Takes events: CloudEvents 1.0', EVENT_BODY_DOCS),
     (request, reply) =>
-      take(request, reply, (body, context) => parseEventRequest({ headers: request.headers, body }, context)),
+      take(request, reply, (body, context) => ({
+        parsed: parseEventRequest({ headers: request.headers, body }, context),
+        origin: null,
+      })),
   );
   const metricOptions = routeOptions('Takes measurements of metrics of your own', METRIC_BODY_DOCS);
   app.post('/api/v1/analytics/metrics', metricOptions, (request, reply) =>
-    takeItems(
-      request,
-      reply,
-      () => (value, index, context) => parseCustomMetric(value, index, context, createId),
-    ),
+    takeItems(request, reply, () => customMetricDoor),
   );
   const recorderOptions = routeOptions('Takes the records of a typed recorder', RECORDER_BODY_DOCS);
   app.post<{ Params: { recorder: string } }>(
     '/api/v1/analytics/metrics/:recorder',
     recorderOptions,
-    (request, reply) => takeItems(request, reply, () => recorderParser(request.params.recorder)),
+    (request, reply) => takeItems(request, reply, () => doorOfRecorder(request.params.recorder)),
   );
+}
+
+type BodyParser = (body: Buffer, context: EventContext) => ParsedBody;
+
+/**
+ * Null when that has not come about in time, else those that became dead letters.
+ *
+ * Both levels are reached at the same moment today: progress is recorded after the rows are in raw and their buckets are marked, and
+ * marked or open buckets are answered from raw. They stay two words, because a store behind a cache or a replica would part them.
+ */
+async function untilStored(
+  place: WatchPlace,
+  wait: WaitRequest,
+  published: readonly PublishedEvent[],
+  reply: FastifyReply,
+): Promise<readonly Coordinate[] | null> {
+  try {
+    const coordinates = published.map(({ coordinate }) => coordinate);
+    return await place.untilStored(coordinates, wait.timeoutMs, goneSignal(reply));
+  } finally {
+    place.release();
+  }
 }
 
 /** Without a body, no parser ran. */
 function arrivedBody(request: FastifyRequest, gate: OverloadGate): ArrivedBody {
   return (request.body as ArrivedBody | undefined) ?? { bytes: Buffer.alloc(0), admission: gate.admit() };
-}
-
-/** Bodies are described, and checked by their own parsers: nothing here is validated by a schema. */
-function routeOptions(summary: string, body: object) {
-  return {
-    schema: {
-      summary,
-      tags: ['Events'],
-      body,
-      response: {
-        202: IngestOutcomeSchema,
-        400: IngestProblemSchema,
-        ...Object.fromEntries([401, 403, 413, 415, 429, 503].map((status) => [status, ProblemSchema])),
-      },
-    },
-    validatorCompiler: () => () => true,
-  };
 }

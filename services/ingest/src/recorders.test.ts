@@ -1,6 +1,7 @@
 import type { IngestOutcome, Problem } from '@tidemark/contracts';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { createTestIngest, NOW_MS, type TestIngest } from './testing.ts';
+import { NOW_MS } from './testing-clock.ts';
+import { createTestIngest, type TestIngest } from './testing.ts';
 
 const opened: TestIngest[] = [];
 afterEach(async () => {

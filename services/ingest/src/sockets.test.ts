@@ -7,6 +7,7 @@ import { connect, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { until } from './testing-clock.ts';
 import { createTestIngest, type TestIngest, type TestIngestOptions } from './testing.ts';
 
 const cleanups: (() => Promise<unknown> | void)[] = [];
@@ -43,10 +44,6 @@ function readUntil(socket: Socket, wanted: string): Promise<string> {
     });
     socket.on('close', () => reject(new Error(`closed after ${text}`)));
   });
-}
-
-async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));
 }
 
 function countConnections(ingest: TestIngest): Promise<number> {
@@ -117,6 +114,79 @@ describe('over a real socket', () => {
     publish();
     await until(() => nothingInFlight(ingest));
     expect(ingest.records).toHaveLength(1);
+  });
+});
+
+describe('a client that waits', () => {
+  const body = JSON.stringify({ specversion: '1.0', id: '1', source: '/s', type: 't' });
+
+  function send(ingest: TestIngest, socket: Socket): void {
+    const request = head(ingest, `Content-Length: ${body.length}`).replace('/events', '/events?wait=stored');
+    socket.write(request + body);
+  }
+
+  const waiting = async (ingest: TestIngest, count: number) =>
+    (await ingest.telemetryText()).includes(`tidemark_ingest_waiting_requests ${count}`);
+
+  it('holds no memory of its body while it waits, and its place is free when it has gone', async () => {
+    const { ingest, port } = await listen();
+    const socket = open(port);
+    send(ingest, socket);
+    await until(() => ingest.records.length === 1);
+    await until(() => nothingInFlight(ingest));
+    expect(await waiting(ingest, 1)).toBe(true);
+    socket.destroy();
+    await until(() => waiting(ingest, 0));
+    expect(await ingest.telemetryText()).toContain('tidemark_ingest_waits_total{outcome="given-up"} 1');
+  });
+
+  it('is not taken for an idle connection', async () => {
+    const { ingest, port } = await listen();
+    const sockets: Socket[] = [];
+    ingest.app.server.on('connection', (accepted: Socket) => sockets.push(accepted));
+    const socket = open(port);
+    const answered = readUntil(socket, '"reached":true');
+    send(ingest, socket);
+    await until(() => ingest.records.length === 1);
+    await until(() => nothingInFlight(ingest));
+    sockets[0]?.emit('timeout');
+    ingest.catalog.storedOffset = 1;
+    ingest.clock.advance(100);
+    expect(await answered).toContain('HTTP/1.1 200');
+  });
+
+  it('is answered at once when the process stops, and what it sent is in the books', async () => {
+    const { ingest, port } = await listen();
+    const socket = open(port);
+    const answered = readUntil(socket, '"reached":false');
+    send(ingest, socket);
+    await until(() => ingest.records.length === 1);
+    await until(() => nothingInFlight(ingest));
+    const closed = ingest.app.close();
+    expect(await answered).toContain('HTTP/1.1 202');
+    await closed;
+    expect([...ingest.catalog.receipts.values()]).toMatchObject([{ organization: 'acme', acknowledged: 1 }]);
+  });
+
+  it('has what is still being published when the process stops in the books', async () => {
+    let publish: () => void = () => undefined;
+    let isPublishing = false;
+    const beforePublish = () =>
+      new Promise<void>((resolve) => {
+        isPublishing = true;
+        publish = resolve;
+      });
+    const { ingest, port } = await listen({ beforePublish });
+    const socket = open(port);
+    const answered = readUntil(socket, '"accepted":1');
+    socket.write(head(ingest, `Content-Length: ${body.length}`) + body);
+    await until(() => isPublishing);
+    const closed = ingest.app.close();
+    await until(() => !ingest.app.server.listening);
+    publish();
+    expect(await answered).toContain('HTTP/1.1 202');
+    await closed;
+    expect([...ingest.catalog.receipts.values()]).toMatchObject([{ acknowledged: 1 }]);
   });
 });
 

@@ -1,7 +1,14 @@
 /** An ingest server around a bus of the test, for `inject`. */
-import type { Coordinate, OutgoingRecord } from '@tidemark/bus';
-import { DEFAULT_EVENT_LIMITS, decodeEventRecord, type DecodedEvent } from '@tidemark/contracts';
-import { parseOrganizationId, type ApiKeyRecord, type Clock, type Recorder, type Role } from '@tidemark/core';
+import type { Coordinate, OutgoingRecord, PartitionBounds } from '@tidemark/bus';
+import {
+  DEAD_LETTERS_TOPIC,
+  DEFAULT_EVENT_LIMITS,
+  decodeEventRecord,
+  parseDeadLetter,
+  type DeadLetter,
+  type DecodedEvent,
+} from '@tidemark/contracts';
+import { parseOrganizationId, type ApiKeyRecord, type Recorder, type Role } from '@tidemark/core';
 import {
   createAuthenticator,
   createHttpServer,
@@ -16,25 +23,29 @@ import {
 } from '@tidemark/runtime';
 import { Writable } from 'node:stream';
 import { randomBytes } from 'node:crypto';
+import type { Receipt } from '@tidemark/catalog';
+import { createTestClock, type TestClock } from './testing-clock.ts';
+import { DEFAULT_BACKPRESSURE_LIMITS } from './app/backpressure.ts';
 import { DEFAULT_OVERLOAD_LIMITS } from './app/overload-gate.ts';
-import { ingestRoutes, type IngestDependencies } from './plugin.ts';
+import { DEFAULT_LETTER_LIMITS } from './app/reject-letters.ts';
+import { DEFAULT_WATCH_LIMITS } from './app/stored-watch.ts';
+import type { IngestDependencies } from './dependencies.ts';
+import { ingestRoutes } from './plugin.ts';
 
-export const NOW_MS = Date.UTC(2026, 5, 1, 12, 0, 0);
-
-/** A clock that stands still; its sleeps last until they are aborted. */
-function createStillClock(nowMs = NOW_MS): Clock & { nowMs: () => number; set: (ms: number) => void } {
-  let now = nowMs;
-  return {
-    nowMs: () => now,
-    set: (ms) => {
-      now = ms;
-    },
-    sleep: (_ms, signal) =>
-      new Promise((resolve) => {
-        if (signal?.aborted === true) resolve();
-        else signal?.addEventListener('abort', () => resolve(), { once: true });
-      }),
-  };
+/** What the pipeline and the books behind ingest say; tests change it. */
+export interface TestCatalog {
+  /** The next offset to store, of partition 0. */
+  storedOffset: number;
+  /** What the bus has, beside what the test publishes. */
+  backlog: number;
+  /** Offsets of partition 0. */
+  readonly dead: Set<number>;
+  /** By `organization dayMs`, as recorded last. */
+  readonly receipts: Map<string, Receipt>;
+  /** Fails every call while set. */
+  error: Error | null;
+  /** Questions for progress so far. */
+  asked: number;
 }
 
 function createCounters(): CounterStore {
@@ -51,8 +62,11 @@ function createCounters(): CounterStore {
 export interface TestIngest {
   readonly app: HttpServer;
   readonly keys: Readonly<Record<Role, string>>;
-  /** What the bus has, in order. */
+  readonly clock: TestClock;
+  readonly catalog: TestCatalog;
+  /** The events the bus has, in order. */
   readonly records: readonly OutgoingRecord[];
+  readonly letters: () => readonly DeadLetter[];
   readonly stored: () => readonly DecodedEvent[];
   readonly logged: () => string;
   readonly telemetryText: () => Promise<string>;
@@ -60,13 +74,13 @@ export interface TestIngest {
 
 export interface TestIngestOptions extends Partial<IngestDependencies> {
   /** Runs before records are taken; may throw or wait. */
-  readonly beforePublish?: () => Promise<void>;
+  readonly beforePublish?: (topic: string) => Promise<void>;
   readonly withOpenApi?: boolean;
 }
 
 export async function createTestIngest(options: TestIngestOptions = {}): Promise<TestIngest> {
   const { beforePublish, withOpenApi, ...dependencies } = options;
-  const clock = createStillClock();
+  const clock = createTestClock();
   const telemetry = createTelemetry({ withProcessFigures: false });
   const lines: string[] = [];
   const destination = new Writable({
@@ -84,21 +98,28 @@ export async function createTestIngest(options: TestIngestOptions = {}): Promise
     ]),
   );
   const records: OutgoingRecord[] = [];
+  const letters: OutgoingRecord[] = [];
   const publish = async (topic: string, batch: readonly OutgoingRecord[]): Promise<readonly Coordinate[]> => {
-    await beforePublish?.();
-    records.push(...batch);
+    await beforePublish?.(topic);
+    const kept = topic === DEAD_LETTERS_TOPIC ? letters : records;
+    kept.push(...batch);
     return batch.map((_record, index) => ({
       topic,
       partition: 0,
-      offset: records.length - batch.length + index,
+      offset: kept.length - batch.length + index,
     }));
   };
+  const catalog = createTestCatalog();
   const app = createHttpServer({ log, telemetry });
   if (withOpenApi === true) {
     await registerOpenApi(app, { title: 'Ingest', description: 'Under test', version: '1.0.0' });
   }
   await app.register(ingestRoutes, {
-    bus: { publish },
+    bus: { publish, bounds: async () => [boundsOf(records.length + catalog.backlog)] },
+    pipeline: pipelineOf(catalog),
+    ledger: ledgerOf(catalog),
+    instance: 'test',
+    log,
     authenticator: createAuthenticator({ findKey: async (id) => known.get(id) ?? null, clock, telemetry }),
     rateLimiter: createRateLimiter({ counters: createCounters(), clock, log, telemetry }),
     clock,
@@ -107,6 +128,9 @@ export async function createTestIngest(options: TestIngestOptions = {}): Promise
     createId: () => `made-${records.length}`,
     limits: DEFAULT_EVENT_LIMITS,
     overload: DEFAULT_OVERLOAD_LIMITS,
+    backpressure: DEFAULT_BACKPRESSURE_LIMITS,
+    letters: DEFAULT_LETTER_LIMITS,
+    watch: DEFAULT_WATCH_LIMITS,
     rateLimits: {
       requests: { name: 'requests', quota: 1_000, windowSeconds: 10 },
       events: { name: 'events', quota: 100_000, windowSeconds: 10 },
@@ -116,11 +140,59 @@ export async function createTestIngest(options: TestIngestOptions = {}): Promise
   return {
     app,
     keys: { producer: minted.producer.key, viewer: minted.viewer.key, admin: minted.admin.key },
+    clock,
+    catalog,
     records,
+    letters: () => letters.map(toLetter),
     stored: () => records.map(decode),
     logged: () => lines.join(''),
     telemetryText: () => telemetry.text(),
   };
+}
+
+function createTestCatalog(): TestCatalog {
+  return { storedOffset: 0, backlog: 0, dead: new Set(), receipts: new Map(), error: null, asked: 0 };
+}
+
+function pipelineOf(catalog: TestCatalog): IngestDependencies['pipeline'] {
+  return {
+    progress: async (topic) => {
+      catalog.asked += 1;
+      if (catalog.error !== null) throw catalog.error;
+      return [{ topic, partition: 0, nextOffset: catalog.storedOffset, arrivedThroughMs: 0 }];
+    },
+  };
+}
+
+function ledgerOf(catalog: TestCatalog): IngestDependencies['ledger'] {
+  return {
+    recordReceipts: async (_instance, receipts) => {
+      if (catalog.error !== null) throw catalog.error;
+      for (const receipt of receipts)
+        catalog.receipts.set(`${receipt.organization} ${receipt.dayMs}`, receipt);
+    },
+    days: async (_topic, _everybody, fromDayMs, toDayMs) => {
+      if (catalog.error !== null) throw catalog.error;
+      const settled = { stored: 0, duplicate: 0, conflict: 0, dead: 0 };
+      return [...catalog.receipts.values()]
+        .filter(({ dayMs }) => dayMs >= fromDayMs && dayMs < toDayMs)
+        .map((receipt) => ({ ...receipt, ...settled }));
+    },
+    deadAmong: async (_topic, coordinates) => {
+      if (catalog.error !== null) throw catalog.error;
+      return coordinates.filter(({ offset }) => catalog.dead.has(offset));
+    },
+  };
+}
+
+function boundsOf(endOffset: number): PartitionBounds {
+  return { partition: 0, startOffset: 0, endOffset };
+}
+
+function toLetter({ value }: OutgoingRecord): DeadLetter {
+  const letter = parseDeadLetter(value);
+  if (letter === null) throw new Error('not a dead letter');
+  return letter;
 }
 
 const USAGE_RECORDER: Recorder = {

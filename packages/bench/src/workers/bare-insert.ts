@@ -48,7 +48,7 @@ async function encodeInserts(
   for (let start = 0; start < rows; start += batchRows) {
     const count = Math.min(batchRows, rows - start);
     const batch = Array.from({ length: count }, (_, at) => sampleRow(firstOffset + start + at, random));
-    await encoder.insert({ topic: EVENTS_TABLE, partition: 0, rows: batch });
+    await encoder.insert({ topic: EVENTS_TABLE, partition: 0, rows: batch }, `bare:${firstOffset + start}`);
   }
   return inserts;
 }
@@ -67,6 +67,7 @@ function sampleRow(offset: number, random: () => number): EventRow {
     extensions: {},
     receivedAtMs,
     identity: identity.toString(),
+    content: String(Math.floor(random() * 2 ** 53)),
     offset,
   };
 }

@@ -1,5 +1,5 @@
 /** Bodies that cost little to make new: the text stays, ids and times are written over it. */
-import { createRandom, EVENT_TYPE, pastYearTimeMs, sampleData, type EventTimes } from '../sample-events.ts';
+import { createRandom, EVENT_TYPE, eventTimeMs, sampleData, type EventTimes } from '../sample-events.ts';
 
 const ID_DIGITS = 12;
 const ID_PLACE = '0'.repeat(ID_DIGITS);
@@ -35,11 +35,11 @@ export function createEventBody({ eventsPerRequest, source, seed, times }: Event
   const body = Buffer.from(text, 'latin1');
   return {
     stamp(firstNumber, nowMs) {
-      const now = new Date(nowMs).toISOString();
+      const now = times.kind === 'now' ? new Date(nowMs).toISOString() : null;
       for (let index = 0; index < eventsPerRequest; index += 1) {
         const number = firstNumber + index;
         body.write(String(number).padStart(ID_DIGITS, '0'), idAt[index] as number, 'latin1');
-        const time = times.kind === 'now' ? now : new Date(pastYearTimeMs(number, times.endMs)).toISOString();
+        const time = now ?? new Date(eventTimeMs(times, number, nowMs)).toISOString();
         body.write(time, timeAt[index] as number, 'latin1');
       }
       return body;

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { percentile } from '../statistics.ts';
 import { createEventBody } from './event-body.ts';
 import { HttpConnection } from './http-connection.ts';
@@ -23,7 +24,9 @@ export async function runLoad(request: LoadRequest): Promise<LoadAnswer> {
     const source = createBodySource(request.body, index, counter);
     const heads = createHeads(url, request.target);
     while (!isOver()) {
+      const number = counter.requests;
       counter.requests += 1;
+      await untilDue(request, number, startedAt);
       const body = source();
       const sentAt = performance.now();
       const answer = await connection.send(heads(body.length), body);
@@ -45,6 +48,13 @@ export async function runLoad(request: LoadRequest): Promise<LoadAnswer> {
     startedAtMs,
     latencyMs: { p50: percentile(latenciesMs, 0.5), p95: percentile(latenciesMs, 0.95) },
   };
+}
+
+/** Whoever is late (the answer before took long) sends at once, so the rate holds over the whole. */
+async function untilDue({ perSecond }: LoadRequest, number: number, startedAt: number): Promise<void> {
+  if (perSecond === undefined) return;
+  const waitMs = startedAt + (number / perSecond) * 1_000 - performance.now();
+  if (waitMs > 0) await delay(waitMs);
 }
 
 function createBodySource(body: LoadBody, index: number, counter: { nextEvent: number }): () => Buffer {

@@ -23,6 +23,8 @@ export interface LoadRequest {
   readonly target: HttpTarget;
   readonly connections: number;
   readonly body: LoadBody;
+  /** Requests a second over all connections, evenly; as fast as they are answered when absent. */
+  readonly perSecond?: number;
   readonly until: { readonly elapsedMs: number } | { readonly requests: number };
 }
 

@@ -1,5 +1,6 @@
 import {
   assertThat,
+  DAY_MS,
   type OrganizationId,
   parseOrganizationId,
   type Tier,
@@ -44,6 +45,10 @@ export async function emptyTables(executor: SqlExecutor): Promise<void> {
     'pipeline_progress',
     'pipeline_dirty_buckets',
     'pipeline_measures',
+    'ledger_partitions',
+    'ledger_days',
+    'ledger_dead_offsets',
+    'ledger_receipts',
   ];
   for (const table of tables) await executor.query(`DELETE FROM ${table}`);
 }
@@ -62,6 +67,8 @@ function organization(text: string): OrganizationId {
 
 /** The instant the suites call now. */
 export const NOW_MS = Date.UTC(2026, 0, 15, 12, 0, 0);
+export const DAY_START_MS = Date.UTC(2026, 0, 15);
+export const NEXT_DAY_START_MS = DAY_START_MS + DAY_MS;
 export const LEASE_MS = 30_000;
 export const ACME = organization('acme');
 export const GLOBEX = organization('globex');

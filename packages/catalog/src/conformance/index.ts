@@ -10,6 +10,9 @@ import {
   withoutClose,
 } from './harness.ts';
 import { describeKeys } from './keys.ts';
+import { describeLedger } from './ledger.ts';
+import { describeReceipts } from './receipts.ts';
+import { describeMarks } from './marks.ts';
 import { describeMigrations } from './migrations.ts';
 import { describeProgress } from './progress.ts';
 import { describeSql } from './sql.ts';
@@ -39,8 +42,11 @@ export function describeCatalog(name: string, harness: CatalogHarness): void {
 
     describeSql(() => executors[0]);
     describeMigrations(() => executors);
-    describeKeys(() => replicas.first);
+    describeKeys(() => replicas);
     describeProgress(() => replicas);
     describeClaims(() => replicas);
+    describeMarks(() => replicas);
+    describeLedger(() => replicas);
+    describeReceipts(() => replicas);
   });
 }

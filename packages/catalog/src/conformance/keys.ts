@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Catalog, NewApiKey } from '../port.ts';
-import { ACME, GLOBEX, NOW_MS } from './harness.ts';
+import type { NewApiKey } from '../port.ts';
+import { ACME, GLOBEX, NOW_MS, type Replicas } from './harness.ts';
 
 function newKey(overrides: Partial<NewApiKey> = {}): NewApiKey {
   return {
@@ -15,7 +15,9 @@ function newKey(overrides: Partial<NewApiKey> = {}): NewApiKey {
   };
 }
 
-export function describeKeys(catalog: () => Catalog): void {
+export function describeKeys(replicas: () => Replicas): void {
+  const catalog = () => replicas().first;
+
   describe('organizations', () => {
     it('are ensured once and found by id', async () => {
       const { organizations } = catalog();
@@ -82,6 +84,42 @@ export function describeKeys(catalog: () => Catalog): void {
       expect(await apiKeys.revoke(ACME, 'key1', NOW_MS)).toBe(true);
       expect(await apiKeys.revoke(ACME, 'key1', NOW_MS + 5)).toBe(true);
       expect(await apiKeys.find('key1')).toMatchObject({ revokedAtMs: NOW_MS });
+    });
+  });
+
+  describe('the first API key of an organization', () => {
+    it('is created once, whoever has one already', async () => {
+      const { apiKeys, organizations } = catalog();
+      await organizations.ensure(ACME, 'Acme', NOW_MS);
+      await organizations.ensure(GLOBEX, 'Globex', NOW_MS);
+      await apiKeys.create(newKey({ publicId: 'foreign', organization: GLOBEX }));
+      expect(await apiKeys.createFirst(newKey())).toEqual({ ...newKey(), revokedAtMs: null });
+      expect(await apiKeys.createFirst(newKey({ publicId: 'key2' }))).toBeNull();
+      await apiKeys.revoke(ACME, 'key1', NOW_MS);
+      expect(await apiKeys.createFirst(newKey({ publicId: 'key2' }))).toBeNull();
+      expect((await apiKeys.list(ACME)).map((key) => key.publicId)).toEqual(['key1']);
+    });
+
+    it('refuses an organization that does not exist, and a taken id', async () => {
+      const { apiKeys, organizations } = catalog();
+      await expect(apiKeys.createFirst(newKey())).rejects.toMatchObject({ code: 'not-found' });
+      await organizations.ensure(ACME, 'Acme', NOW_MS);
+      await organizations.ensure(GLOBEX, 'Globex', NOW_MS);
+      await apiKeys.create(newKey({ organization: GLOBEX }));
+      await expect(apiKeys.createFirst(newKey())).rejects.toMatchObject({ code: 'conflict' });
+      expect(await apiKeys.list(ACME)).toEqual([]);
+    });
+
+    it('goes to one of those who ask for it at once', async () => {
+      const { first, second } = replicas();
+      await first.organizations.ensure(ACME, 'Acme', NOW_MS);
+      const asked = Array.from({ length: 12 }, (_, index) => {
+        const { apiKeys } = index % 2 === 0 ? first : second;
+        return apiKeys.createFirst(newKey({ publicId: `key${index}` }));
+      });
+      const given = (await Promise.all(asked)).filter((key) => key !== null);
+      expect(given).toHaveLength(1);
+      expect(await second.apiKeys.list(ACME)).toEqual(given);
     });
   });
 }

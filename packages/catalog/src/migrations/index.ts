@@ -1,5 +1,6 @@
 import { initial } from './0001-initial.ts';
+import { ledger } from './0002-ledger.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration, in order. */
-export const MIGRATIONS: readonly Migration[] = [initial];
+export const MIGRATIONS: readonly Migration[] = [initial, ledger];

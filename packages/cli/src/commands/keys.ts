@@ -3,7 +3,7 @@ import type { CliContext } from '../context.ts';
 import { CliFault, EXIT_OK, usageFault } from '../fault.ts';
 import { createApiClient } from '../http/api-client.ts';
 import { readSettings } from '../settings.ts';
-import { formatTable, printable } from '../table.ts';
+import { formatTable, toCell } from '../table.ts';
 
 const COLUMNS = ['id', 'name', 'role', 'createdAt', 'expiresAt', 'revokedAt'] as const;
 
@@ -79,9 +79,4 @@ function connect(context: CliContext): {
 function asRecord(value: unknown): Readonly<Record<string, unknown>> {
   if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
   throw new CliFault('the server answers something that is not an object');
-}
-
-function toCell(value: unknown): string {
-  if (value === null || value === undefined) return '-';
-  return printable(typeof value === 'string' ? value : JSON.stringify(value));
 }

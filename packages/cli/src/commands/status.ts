@@ -32,5 +32,8 @@ function formatStatus({ answer, partitions }: PipelineStatus): string {
     String(endOffset - nextOffset),
   ]);
   const table = formatTable(['partition', 'stored up to', 'received up to', 'in flight'], rows, () => true);
-  return `${lines.join('')}\n${table}`;
+  const halts = partitions.flatMap(({ partition, halted }) =>
+    halted === null ? [] : [`partition ${printable(partition)} has halted: ${printable(halted)}\n`],
+  );
+  return `${lines.join('')}\n${table}${halts.length === 0 ? '' : `\n${halts.join('')}`}`;
 }

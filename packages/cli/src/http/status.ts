@@ -7,6 +7,8 @@ export interface PartitionStatus {
   readonly nextOffset: bigint;
   /** The next record that will be written: everything before is acknowledged. */
   readonly endOffset: bigint;
+  /** Why nothing more of it is stored until an operator has looked; null while it goes on. */
+  readonly halted: string | null;
 }
 
 /** What `GET /api/v1/status` says, as far as the command relies on it. */
@@ -36,6 +38,7 @@ export function parseStatus(value: unknown): PipelineStatus {
         partition: String(partition['partition']),
         nextOffset: parseOffset(partition['nextOffset']),
         endOffset: parseOffset(partition['endOffset']),
+        halted: parseHalt(partition['halted']),
       };
     }),
   };
@@ -46,6 +49,12 @@ function asObject(value: unknown): Readonly<Record<string, unknown>> {
     throw new CliFault('the status of the server is not an object');
   }
   return value as Record<string, unknown>;
+}
+
+/** A server that knows of no halts tells none. */
+function parseHalt(value: unknown): string | null {
+  if (value === undefined || value === null || value === false) return null;
+  return typeof value === 'string' ? value : 'halted';
 }
 
 function parseOffset(value: unknown): bigint {
@@ -72,7 +81,13 @@ export function reachesAsFar(status: PipelineStatus, endOffsets: Readonly<Record
 
 /** Whether everything up to `endOffsets` is stored, and with it visible. */
 export function isVisibleUpTo(status: PipelineStatus, endOffsets: Readonly<Record<string, string>>): boolean {
-  const now = new Map(status.partitions.map(({ partition, nextOffset }) => [partition, nextOffset]));
+  // Progress beyond the end of a log that was made anew is that of the former one.
+  const now = new Map(
+    status.partitions.map(({ partition, nextOffset, endOffset, halted }) => [
+      partition,
+      halted !== null && nextOffset > endOffset ? 0n : nextOffset,
+    ]),
+  );
   return Object.entries(endOffsets).every(
     ([partition, offset]) => (now.get(partition) ?? 0n) >= BigInt(offset),
   );

@@ -13,6 +13,8 @@ export interface CommandResult {
 export interface RunCommandOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal;
+  /** What the clock says at first; 0 when absent. */
+  readonly startMs?: number;
 }
 
 /** Runs a command line as the process would, with a clock that only moves when somebody sleeps. */
@@ -21,7 +23,7 @@ export async function runCommand(
   options: RunCommandOptions,
 ): Promise<CommandResult> {
   const sleptMs: number[] = [];
-  let nowMs = 0;
+  let nowMs = options.startMs ?? 0;
   const clock: Clock = {
     nowMs: () => nowMs,
     sleep: (ms) => {

@@ -86,3 +86,23 @@ function binaryData(contentType: HttpHeaders[string], body: Buffer, faults: Faul
   const text = body.toString('utf8');
   return isJsonMediaType(mediaType.essence) ? parseJsonData(text, pointer, faults) : { value: text, pointer };
 }
+
+/**
+ * The JSON event format of a request in binary mode, faults and all: what of it can be decoded is decoded. For keeping what was
+ * refused, never for parsing.
+ */
+export function toStructuredText(headers: HttpHeaders, body: Buffer): Buffer {
+  const members: Record<string, string> = Object.create(null) as Record<string, string>;
+  for (const [header, sent] of Object.entries(headers)) {
+    if (!header.startsWith(PREFIX) || sent === undefined) continue;
+    const text = typeof sent === 'string' ? sent : sent.join(', ');
+    members[header.slice(PREFIX.length)] = decodeHeaderValue(text) ?? text;
+  }
+  const contentType = headers['content-type'];
+  if (typeof contentType === 'string') members['datacontenttype'] = contentType;
+  // As text where it is read as text, else as bytes: JSON may be malformed or nested too deeply to be written again.
+  const essence = typeof contentType === 'string' ? parseMediaType(contentType)?.essence : undefined;
+  if (essence?.startsWith('text/') === true && isUtf8(body)) members['data'] = body.toString('utf8');
+  else if (body.length > 0) members['data_base64'] = body.toString('base64');
+  return Buffer.from(JSON.stringify(members), 'utf8');
+}

@@ -20,6 +20,13 @@ export type EventOutcome =
   | { readonly ok: true; readonly event: DecodedEvent }
   | { readonly ok: false; readonly reject: EventReject };
 
+/** A reject and what was refused. Only the reject is fit to be answered. */
+export interface RejectedItem {
+  readonly reject: EventReject;
+  /** The bytes of the item within the body; of binary mode, its attributes and data in the JSON event format. */
+  readonly sent: Buffer;
+}
+
 /** What the request brings to each of its events. */
 export interface EventContext {
   /** From the credential. */

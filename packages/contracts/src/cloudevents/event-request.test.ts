@@ -186,7 +186,7 @@ describe('parseEventRequest', () => {
       fc.property(headers, bodies, (sent, body) => {
         try {
           const parsed = parseEventRequest({ headers: sent, body }, CONTEXT);
-          expect(parsed.events.length + parsed.rejects.length).toBe(parsed.received);
+          expect(parsed.events.length + parsed.rejected.length).toBe(parsed.received);
         } catch (error) {
           expect(isAppError(error)).toBe(true);
         }
@@ -205,13 +205,50 @@ describe('parseEventRequest', () => {
   });
 
   it('keeps the answer to a batch of nothing but faults small', () => {
-    const { rejects } = parseJsonArray(
+    const { rejected } = parseJsonArray(
       Array.from({ length: 10_000 }, () => ({ data: { a: '\0', b: '\0' } })),
     );
+    const rejects = rejected.map(({ reject }) => reject);
     expect(rejects).toHaveLength(10_000);
     expect(rejects[0]?.faults).toHaveLength(6);
     expect(rejects.at(-1)?.faults).toHaveLength(1);
     expect(JSON.stringify(rejects).length).toBeLessThan(5_000_000);
+  });
+
+  it.each([
+    [
+      'application/json',
+      '[ {"id":1e999} ,\n{"specversion":"1.0","id":"1","source":"/s","type":"t"}, "x" ]',
+      ['{"id":1e999}', '"x"'],
+    ],
+    ['application/json', '{"id": 1}', ['{"id": 1}']],
+    ['application/x-ndjson', '\n{"id": 1} \r\n\n{"broken\n', ['{"id": 1}', '{"broken']],
+  ])('gives back what was refused as it was sent: %s %j', (contentType, body, sent) => {
+    const headers = { 'content-type': contentType };
+    const { rejected } = parseEventRequest({ headers, body: Buffer.from(body) }, CONTEXT);
+    expect(rejected.map((one) => one.sent.toString())).toEqual(sent);
+  });
+
+  it.each([
+    ['text/plain', 'ä', { data: 'ä' }],
+    ['application/json', '{"a":', { data_base64: 'eyJhIjo=' }],
+    ['application/json', '', {}],
+  ])('gives back a refused event of binary mode in the JSON format: %s %j', (contentType, body, data) => {
+    const headers = {
+      'ce-id': 'a%20b',
+      'ce-type': '%C0%A0',
+      'ce-__proto__': 'x',
+      'content-type': contentType,
+    };
+    const { rejected } = parseEventRequest({ headers, body: Buffer.from(body) }, CONTEXT);
+    const sent = JSON.parse(String(rejected[0]?.sent)) as object;
+    expect({ ...sent }).toEqual({
+      id: 'a b',
+      type: '%C0%A0',
+      ['__proto__']: 'x',
+      datacontenttype: contentType,
+      ...data,
+    });
   });
 
   it('treats a large array like a small one', () => {
@@ -221,13 +258,13 @@ describe('parseEventRequest', () => {
     const large = parseJsonArray([...items, padding, padding, padding, padding, padding, padding]);
     expect(large.received).toBe(10);
     expect(large.events.slice(0, 2)).toEqual(small.events);
-    expect(large.rejects).toEqual(small.rejects);
+    expect(large.rejected).toEqual(small.rejected);
   });
 
   it('rejects one huge event of a large batch unparsed, and the batch only when it is no JSON', () => {
     const huge = `{"data":[${'{},'.repeat(400_000)}{}]}`;
     const parsed = parseJsonArray([EVENT], `,${huge}`);
-    expect([parsed.events.length, parsed.rejects[0]?.code]).toEqual([1, 'event-too-large']);
+    expect([parsed.events.length, parsed.rejected[0]?.reject.code]).toEqual([1, 'event-too-large']);
     const padding = Array.from({ length: 6 }, () => 'x'.repeat(200_000));
     expect(() => parseJsonArray(padding, ',x')).toThrow(/not JSON/);
     expect(() => parseJsonArray([EVENT], `,{"a":"${'x'.repeat(1_100_000)}`)).toThrow(/not a JSON array/);

@@ -3,11 +3,11 @@ import { isUtf8 } from 'node:buffer';
 import { AppError } from '@tidemark/core';
 import type { DecodedEvent } from '../event-record.ts';
 import { FAULTS_PER_REQUEST_MAX } from '../limits.ts';
-import { isBinaryMode, parseBinaryEvent, type HttpHeaders } from './binary-event.ts';
-import { rejected, type EventContext, type EventOutcome, type EventReject } from './event-outcome.ts';
+import { isBinaryMode, parseBinaryEvent, toStructuredText, type HttpHeaders } from './binary-event.ts';
+import { rejected, type EventContext, type EventOutcome, type RejectedItem } from './event-outcome.ts';
 import { isUtf8Charset, parseMediaType } from './media-type.ts';
 import { parseStructuredEvent } from './parse-event.ts';
-import { splitJsonArray } from './split-array.ts';
+import { sliceWithin, splitJsonArray, type Slice } from './split-array.ts';
 
 export interface EventRequest {
   readonly headers: HttpHeaders;
@@ -15,12 +15,12 @@ export interface EventRequest {
   readonly body: Buffer;
 }
 
-/** `received` = `events.length` + `rejects.length`. */
+/** `received` = `events.length` + `rejected.length`. */
 export interface ParsedEvents {
   readonly received: number;
   readonly events: readonly DecodedEvent[];
   /** In the order of the request, one for each event that is not accepted. */
-  readonly rejects: readonly EventReject[];
+  readonly rejected: readonly RejectedItem[];
 }
 
 export type EventMode = 'structured' | 'batch' | 'binary' | 'json' | 'ndjson';
@@ -74,8 +74,10 @@ function modeOfMediaType(essence: string, headers: HttpHeaders): EventMode | nul
 export function parseEventRequest(request: EventRequest, context: EventContext): ParsedEvents {
   const { headers, body } = request;
   const mode = selectEventMode(headers);
-  if (mode === 'binary') return collect([parseBinaryEvent(headers, body, context)]);
-  if (mode === 'ndjson') return collect(parseLines(body, context));
+  if (mode === 'binary') {
+    return collect([parseBinaryEvent(headers, body, context)], () => toStructuredText(headers, body));
+  }
+  if (mode === 'ndjson') return parseLines(body, context);
   const form = mode === 'structured' ? 'one' : mode === 'batch' ? 'array' : 'any';
   return parseJsonEvents(body, form, context, parseStructuredEvent);
 }
@@ -98,13 +100,21 @@ export function parseJsonEvents(
   parseItem: ItemParser,
 ): ParsedEvents {
   if (!isUtf8(body)) throw new AppError('malformed-body', 'the body is not UTF-8');
-  if (body.length > sentBytesMax(context)) return collect(parseLargeBody(body, form, context, parseItem));
+  if (body.length > sentBytesMax(context)) return parseLargeBody(body, form, context, parseItem);
   const parsed = parseJson(body);
   if (form === 'one' || (form === 'any' && !Array.isArray(parsed)))
-    return collect([parseItem(parsed, 0, context)]);
+    return collect([parseItem(parsed, 0, context)], () => body);
   if (!Array.isArray(parsed)) throw notAnArray();
   assertBatchSize(parsed.length, context);
-  return collect(parsed.map((value: unknown, index) => parseItem(value, index, context)));
+  // Where an element stands is looked up only when one is refused.
+  let slices: readonly Slice[] | null = null;
+  return collect(
+    parsed.map((value: unknown, index) => parseItem(value, index, context)),
+    (index) => {
+      slices ??= splitJsonArray(body, context.limits.batchEventsMax);
+      return sliceWithin(body, slices?.[index]);
+    },
+  );
 }
 
 function parseJson(text: Buffer): unknown {
@@ -133,18 +143,19 @@ function parseLargeBody(
   form: JsonForm,
   context: EventContext,
   parseItem: ItemParser,
-): EventOutcome[] {
+): ParsedEvents {
   const slices = form === 'one' ? null : splitJsonArray(body, context.limits.batchEventsMax);
   if (slices === null) {
     if (form === 'array' || (form === 'any' && startsArray(body))) throw notAnArray();
-    return [tooLarge(0, body.length, context)];
+    return collect([tooLarge(0, body.length, context)], () => body);
   }
   assertBatchSize(slices.length, context);
-  return slices.map(([start, end], index) =>
+  const outcomes = slices.map(([start, end], index) =>
     end - start > sentBytesMax(context)
       ? tooLarge(index, end - start, context)
       : parseItem(parseJson(body.subarray(start, end)), index, context),
   );
+  return collect(outcomes, (index) => sliceWithin(body, slices[index]));
 }
 
 function startsArray(body: Buffer): boolean {
@@ -152,20 +163,23 @@ function startsArray(body: Buffer): boolean {
 }
 
 /** A line that cannot be read is that line's reject; blank lines are skipped. */
-function parseLines(body: Buffer, context: EventContext): EventOutcome[] {
+function parseLines(body: Buffer, context: EventContext): ParsedEvents {
   const outcomes: EventOutcome[] = [];
+  const slices: Slice[] = [];
   let line = 0;
   for (let start = 0; start < body.length; ) {
     const newline = body.indexOf(NEWLINE, start);
     const end = newline === -1 ? body.length : newline;
-    const bytes = body.subarray(start, end);
+    const slice = [start, end] as const;
+    const bytes = body.subarray(...slice);
     start = end + 1;
     line += 1;
     if (isBlank(bytes)) continue;
     assertBatchSize(outcomes.length + 1, context);
     outcomes.push(parseLine(bytes, line, outcomes.length, context));
+    slices.push(slice);
   }
-  return outcomes;
+  return collect(outcomes, (index) => sliceWithin(body, slices[index]));
 }
 
 function parseLine(bytes: Buffer, line: number, index: number, context: EventContext): EventOutcome {
@@ -209,18 +223,20 @@ function assertBatchSize(count: number, context: EventContext): void {
   );
 }
 
-function collect(outcomes: readonly EventOutcome[]): ParsedEvents {
+/** @param sentItem called for refused items only, in order */
+function collect(outcomes: readonly EventOutcome[], sentItem: (index: number) => Buffer): ParsedEvents {
   const events: DecodedEvent[] = [];
-  const rejects: EventReject[] = [];
+  const refused: RejectedItem[] = [];
   let faultsLeft = FAULTS_PER_REQUEST_MAX;
-  for (const outcome of outcomes) {
+  for (const [index, outcome] of outcomes.entries()) {
     if (outcome.ok) {
       events.push(outcome.event);
       continue;
     }
-    const { reject } = outcome;
-    rejects.push(faultsLeft > 0 ? reject : { ...reject, faults: reject.faults.slice(0, 1) });
-    faultsLeft -= reject.faults.length;
+    const { faults } = outcome.reject;
+    const reject = faultsLeft > 0 ? outcome.reject : { ...outcome.reject, faults: faults.slice(0, 1) };
+    refused.push({ reject, sent: sentItem(index) });
+    faultsLeft -= faults.length;
   }
-  return { received: outcomes.length, events, rejects };
+  return { received: outcomes.length, events, rejected: refused };
 }

@@ -54,12 +54,20 @@ export function splitJsonArray(body: Buffer, elementsMax: number): readonly Slic
 
 function skipSpace(body: Buffer, from: number): number {
   let at = from;
-  while (
-    at < body.length &&
-    (body[at] === 0x20 || body[at] === 0x0a || body[at] === 0x0d || body[at] === 0x09)
-  )
-    at += 1;
+  while (at < body.length && isSpace(body[at])) at += 1;
   return at;
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+/** The element itself, without the white space around it. Shares the memory of the body. */
+export function sliceWithin(body: Buffer, slice: Slice = [0, 0]): Buffer {
+  let [start, end] = slice;
+  while (start < end && isSpace(body[start])) start += 1;
+  while (end > start && isSpace(body[end - 1])) end -= 1;
+  return body.subarray(start, end);
 }
 
 /** Of the string that opens at `at`; -1 when it never closes. */

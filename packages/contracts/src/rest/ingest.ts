@@ -24,9 +24,73 @@ const outcomeMembers = {
   rejected: Type.Array(EventRejectSchema),
 };
 
+/**
+ * How far the accepted events of a request may be waited for. `stored`: rows of the warehouse, or dead letters. `visible`: every
+ * question asked from now on counts them.
+ */
+export const WAIT_LEVELS = ['stored', 'visible'] as const;
+export const WAIT_SECONDS_MAX = 60;
+export const WAIT_SECONDS_DEFAULT = 10;
+
+const waitLevel = (description: string) =>
+  Type.Union([Type.Literal('stored'), Type.Literal('visible')], { description });
+const level = waitLevel('As asked for');
+export type WaitLevel = Static<typeof level>;
+
+/** For the description only: the query string is read before the body, by ingest's own parser. */
+export const IngestWaitQuerySchema = Type.Object({
+  wait: Type.Optional(waitLevel('Answer when the events are stored, or visible to questions')),
+  timeout: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: WAIT_SECONDS_MAX,
+      default: WAIT_SECONDS_DEFAULT,
+      description: 'Seconds to wait at most; only with `wait`',
+    }),
+  ),
+});
+
+const DeadEventSchema = Type.Object(
+  {
+    index: Type.Integer({ minimum: 0, description: 'Position in the request' }),
+    id: Type.String({ description: 'Of the event' }),
+    deadLetter: Type.String({ description: 'Id of the dead letter' }),
+  },
+  { title: 'DeadEvent' },
+);
+
 /** 202: at least one event was accepted, or none was sent. */
-export const IngestOutcomeSchema = Type.Object(outcomeMembers, { title: 'IngestOutcome' });
+export const IngestOutcomeSchema = Type.Object(
+  {
+    ...outcomeMembers,
+    wait: Type.Optional(
+      Type.Object(
+        { level, reached: Type.Literal(false) },
+        { description: 'The wait has ended too early: the events are durable and will be stored' },
+      ),
+    ),
+  },
+  { title: 'IngestOutcome' },
+);
 export type IngestOutcome = Static<typeof IngestOutcomeSchema>;
+
+/** 200: the accepted events have got as far as was asked for. */
+export const IngestReachedSchema = Type.Object(
+  {
+    ...outcomeMembers,
+    wait: Type.Object({
+      level,
+      reached: Type.Literal(true),
+      deadLetters: Type.Integer({
+        minimum: 0,
+        description: 'Accepted events that could not be stored and became dead letters',
+      }),
+      dead: Type.Array(DeadEventSchema),
+    }),
+  },
+  { title: 'IngestReached' },
+);
+export type IngestReached = Static<typeof IngestReachedSchema>;
 
 /** 4xx: events were sent and none was accepted. A problem that also has the members of the outcome. */
 export const IngestProblemSchema = Type.Object(

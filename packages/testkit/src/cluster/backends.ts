@@ -16,6 +16,8 @@ export interface StartBackendsOptions {
   readonly log?: (line: string) => void;
   /** Shared with `startServices` so that signals stop services before backends. Default: one of its own. */
   readonly shutdown?: Shutdown;
+  /** Puts something between Kafka and its clients: given the port it listens on, answers the one they are to use. */
+  readonly advertiseKafka?: (port: number) => Promise<number>;
 }
 
 export interface Backends extends BackendAddresses {
@@ -61,7 +63,7 @@ export async function startBackend(
   const logDir = path.join(dir, 'logs');
   mkdirSync(logDir, { recursive: true });
   const startedAtMs = performance.now();
-  const { server, removeData } = await createBackend(name, dir, logDir);
+  const { server, removeData } = await createBackend(name, dir, logDir, options.advertiseKafka);
   const discard = async (): Promise<void> => {
     await server.stop();
     await removeData();
@@ -84,11 +86,16 @@ interface CreatedBackend {
   readonly removeData: () => Promise<void>;
 }
 
-async function createBackend(name: BackendName, dir: string, logDir: string): Promise<CreatedBackend> {
+async function createBackend(
+  name: BackendName,
+  dir: string,
+  logDir: string,
+  advertiseKafka: StartBackendsOptions['advertiseKafka'],
+): Promise<CreatedBackend> {
   const removeData = (): Promise<void> => rm(path.join(dir, name), { recursive: true, force: true });
   switch (name) {
     case 'kafka':
-      return { server: await createKafka(dir, logDir), removeData };
+      return { server: await createKafka(dir, logDir, advertiseKafka), removeData };
     case 'clickhouse':
       return { server: await createClickhouse(dir, logDir), removeData };
     case 'postgres': {

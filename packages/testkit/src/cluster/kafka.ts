@@ -19,14 +19,20 @@ const READY_DEADLINE_MS = 90_000;
 /**
  * One broker in KRaft mode with an empty log, not started yet. Its log survives `kill`: it is on disk.
  *
+ * @param advertise given the port it listens on, answers the one that clients are to use: that of something in between
  * @throws Error naming what to install, or with the log of the formatting that failed.
  */
-export async function createKafka(dir: string, logDir: string): Promise<Server<'kafka'>> {
+export async function createKafka(
+  dir: string,
+  logDir: string,
+  advertise: (port: number) => Promise<number> = (port) => Promise.resolve(port),
+): Promise<Server<'kafka'>> {
   const java = findJava();
   const kafkaDir = path.join(findRepositoryRoot(), 'infra', 'kafka');
   const libs = path.join(kafkaDir, 'target', 'libs');
   if (!existsSync(libs)) throw new Error(`there is no Kafka in infra/kafka/target/libs: ${INSTALL_KAFKA}`);
   const [brokerPort, controllerPort] = await findFreePorts(2);
+  const advertisedPort = await advertise(Number(brokerPort));
   const dataDir = path.join(dir, 'kafka');
   mkdirSync(dataDir, { recursive: true });
   const properties = path.join(dir, 'kafka.properties');
@@ -34,6 +40,7 @@ export async function createKafka(dir: string, logDir: string): Promise<Server<'
     properties,
     fillTemplate(readFileSync(path.join(kafkaDir, 'kraft.properties'), 'utf8'), {
       brokerPort: String(brokerPort),
+      advertisedPort: String(advertisedPort),
       controllerPort: String(controllerPort),
       dataDir,
     }),
@@ -60,7 +67,7 @@ export async function createKafka(dir: string, logDir: string): Promise<Server<'
     runClass('kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties),
     FORMAT_DEADLINE_MS,
   );
-  const address = `127.0.0.1:${brokerPort}`;
+  const address = `127.0.0.1:${advertisedPort}`;
   return createServerProgram({
     name: 'kafka',
     address,

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { BackendAddresses } from './addresses.ts';
 import { answersOk } from './clickhouse.ts';
-import { findFreePorts } from './free-port.ts';
+import { findFreePort, findFreePorts } from './free-port.ts';
 import { createServerProgram, type Server } from './program.ts';
 import { findBundle } from './repository.ts';
 import { createShutdown, type Shutdown } from './shutdown.ts';
@@ -76,26 +76,42 @@ async function createServices(
   backends: BackendAddresses,
   options: StartServicesOptions,
 ): Promise<Record<ServiceName, Server<ServiceName>>> {
+  const ports = await findFreePorts(SERVICE_NAMES.length);
+  const create = (name: ServiceName): Server<ServiceName> =>
+    createService(name, name, Number(ports[SERVICE_NAMES.indexOf(name)]), backends, options);
+  return { aggregator: create('aggregator'), ingest: create('ingest'), gateway: create('gateway') };
+}
+
+/** One more member of the aggregators' group, not started yet; logs to `logs/aggregator-2.log`. */
+export async function createSecondAggregator(
+  backends: BackendAddresses,
+  options: Omit<StartServicesOptions, 'shutdown' | 'log'>,
+): Promise<Server<'aggregator-2'>> {
+  return createService('aggregator', 'aggregator-2', await findFreePort(), backends, options);
+}
+
+function createService<Name extends string>(
+  service: ServiceName,
+  name: Name,
+  port: number,
+  backends: BackendAddresses,
+  options: StartServicesOptions,
+): Server<Name> {
   const logDir = path.join(options.dir, 'logs');
   mkdirSync(logDir, { recursive: true });
-  const ports = await findFreePorts(SERVICE_NAMES.length);
-  const create = (name: ServiceName): Server<ServiceName> => {
-    const port = ports[SERVICE_NAMES.indexOf(name)];
-    const address = `http://127.0.0.1:${port}`;
-    return createServerProgram({
-      name,
-      address,
-      command: {
-        program: process.execPath,
-        arguments: ['--enable-source-maps', findBundle(name)],
-        environment: toServiceEnvironment(name, Number(port), backends, options),
-        logFile: path.join(logDir, `${name}.log`),
-      },
-      isReady: () => answersOk(`${address}/readyz`),
-      readyDeadlineMs: READY_DEADLINE_MS,
-    });
-  };
-  return { aggregator: create('aggregator'), ingest: create('ingest'), gateway: create('gateway') };
+  const address = `http://127.0.0.1:${port}`;
+  return createServerProgram({
+    name,
+    address,
+    command: {
+      program: process.execPath,
+      arguments: ['--enable-source-maps', findBundle(service)],
+      environment: toServiceEnvironment(service, port, backends, options),
+      logFile: path.join(logDir, `${name}.log`),
+    },
+    isReady: () => answersOk(`${address}/readyz`),
+    readyDeadlineMs: READY_DEADLINE_MS,
+  });
 }
 
 function toServiceEnvironment(

@@ -13,6 +13,7 @@ const OPTIONS = {
   allowedLatenessMs: 0,
   batchRecordsMax: 100,
   batchWaitMs: 10,
+  unreadableRecordsMax: 99,
   dedupeWindowMs: 3_600_000,
   dedupeBlocksMax: 2,
 };
@@ -66,6 +67,7 @@ async function start(world: TestWorld, consumeFault?: ErrorCode) {
         unknownMeasures: () => Promise.resolve([]),
         claimDirty: () => Promise.resolve(null),
       },
+      ledger: world.ledger,
       rollups: { recompute: () => Promise.resolve(0), greatestVersion: () => Promise.resolve(0n) },
       measures: [],
       clock: world.clock,
@@ -109,10 +111,10 @@ describe('the aggregator', () => {
     await closed;
     await aggregator.close();
     expect(world.rows.size).toBe(1);
-    expect([world.marked, world.committed, fatal]).toEqual([[], null, []]);
+    expect([world.marked, world.committed, fatal]).toEqual([[], 0, []]);
   });
 
-  it('knows every partition from the start, and records progress only behind durable marks and a commit', async () => {
+  it('knows every partition from the start, and keeps books and records progress only behind durable marks', async () => {
     const world = new TestWorld();
     world.log.push(eventRecord(0));
     world.fail('mark', 'catalog-unavailable', 'catalog-unavailable');
@@ -125,8 +127,8 @@ describe('the aggregator', () => {
     expect(recorded[0]).toMatchObject([{ partition: 0, nextOffset: 0, arrivedThroughMs: 0 }]);
     expect(recorded.at(-1)).toMatchObject([{ nextOffset: 1 }]);
     const [, second = -1] = world.journal.flatMap((call, index) => (call === 'recorded' ? [index] : []));
-    expect(second).toBeGreaterThan(world.journal.indexOf('commit'));
-    expect(world.journal.indexOf('commit')).toBeGreaterThan(world.journal.lastIndexOf('mark'));
+    expect(second).toBeGreaterThan(world.journal.indexOf('account'));
+    expect(world.journal.indexOf('account')).toBeGreaterThan(world.journal.lastIndexOf('mark'));
   });
 
   it('reports a bug as fatal', async () => {
@@ -139,6 +141,35 @@ describe('the aggregator', () => {
     await firstFatal;
     await aggregator.close();
     expect(fatal).toMatchObject([{ message: 'no such column' }]);
+  });
+
+  it('is not ready while its partition has stopped, and still answers for it', async () => {
+    const world = new TestWorld();
+    world.log.push(eventRecord(0));
+    const idle = new Promise<void>((resolve) => {
+      world.onIdle = resolve;
+    });
+    const first = await start(world);
+    await idle;
+    await first.aggregator.close();
+    expect(first.aggregator.isAssigned(0)).toBe(false);
+    world.log.pop();
+    const { aggregator } = await start(world);
+    while (
+      await aggregator.assertGoing().then(
+        () => true,
+        () => false,
+      )
+    )
+      await new Promise((resolve) => setImmediate(resolve));
+    expect([aggregator.owned(), aggregator.isAssigned(0), aggregator.isAssigned(1)]).toEqual([
+      [],
+      true,
+      false,
+    ]);
+    await aggregator.close();
+    expect(aggregator.isAssigned(0)).toBe(false);
+    await expect(aggregator.assertGoing()).resolves.toBeUndefined();
   });
 
   it('leaves nothing running when it cannot join', async () => {

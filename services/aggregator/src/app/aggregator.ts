@@ -1,8 +1,8 @@
 /** The aggregator as a running thing: one consumer of the events topic with a driver per partition, and one rollup worker. */
 import type { Measure } from '@tidemark/core';
-import type { AssignedPartition, Consumer, ConsumerOptions } from '@tidemark/bus';
+import type { AssignedPartition, Bus, Consumer, ConsumerOptions } from '@tidemark/bus';
+import type { PipelineState } from '@tidemark/catalog';
 import { declareTopics, EVENTS_TOPIC } from '@tidemark/contracts';
-import type { RollupStore } from '@tidemark/warehouse';
 import { drivePartition, PartitionHalted } from './partition-driver.ts';
 import type { DriverDependencies, DriverOptions } from './partition-driver.ts';
 import { createProgressRecorder } from './progress-recorder.ts';
@@ -12,7 +12,9 @@ import type { RollupWorkerDependencies } from './rollup-worker.ts';
 export const AGGREGATOR_GROUP = 'tidemark.aggregator';
 
 export interface AggregatorDependencies extends Omit<DriverDependencies, 'progress'> {
-  readonly rollups: RollupStore;
+  readonly bus: Bus;
+  readonly pipeline: PipelineState;
+  readonly rollups: RollupWorkerDependencies['rollups'];
   readonly measures: readonly Measure[];
   readonly onRecomputed: RollupWorkerDependencies['onRecomputed'];
   readonly onRollupFailed: () => void;
@@ -28,6 +30,8 @@ export interface AggregatorOptions extends DriverOptions {
 export interface Aggregator {
   /** Partitions owned now. */
   owned(): readonly number[];
+  /** Whether the partition is this process's, also while it has stopped for a fault. */
+  isAssigned(partition: number): boolean;
   /**
    * For readiness: rejects with the reason while one of the owned partitions has stopped for a fault that going on would make
    * worse. The others go on; the partition is tried again by its next owner, or after a restart.
@@ -48,9 +52,12 @@ export async function startAggregator(
   const progress = createProgressRecorder({ pipeline, clock, log });
   const running = new Map<AssignedPartition, Promise<void>>();
   const halted = new Map<AssignedPartition, string>();
+  const assigned = new Set<AssignedPartition>();
   const stopping = new AbortController();
 
   function drive(partition: AssignedPartition): void {
+    assigned.add(partition);
+    partition.lost.addEventListener('abort', () => assigned.delete(partition), { once: true });
     const loop = drivePartition(partition, { ...dependencies, progress }, options)
       .catch((error: unknown) => {
         if (!(error instanceof PartitionHalted)) return onFatal(toError(error));
@@ -89,6 +96,7 @@ export async function startAggregator(
   let closing: Promise<void> | undefined;
   return {
     owned: () => [...running.keys()].map((partition) => partition.partition),
+    isAssigned: (number) => [...assigned].some(({ partition }) => partition === number),
     assertGoing: async () => {
       const [reason] = halted.values();
       if (reason !== undefined) throw new Error(reason);

@@ -1,40 +1,56 @@
 /** Executes the commands of the partition machine over the ports, one at a time, until the partition is lost. */
-import { AppError, assertNever, isAppError, MINUTE_MS } from '@tidemark/core';
+import { AppError, assertNever, isAppError, MINUTE_MS, SECOND_MS } from '@tidemark/core';
 import type { Clock } from '@tidemark/core';
-import type { AssignedPartition, Bus } from '@tidemark/bus';
-import type { PipelineState } from '@tidemark/catalog';
-import {
-  DEAD_LETTERS_TOPIC,
-  deadLetterKey,
-  encodeDeadLetter,
-  encodeFlush,
-  FLUSHES_TOPIC,
-} from '@tidemark/contracts';
+import type { AssignedPartition, Bus, CommittedOffset } from '@tidemark/bus';
+import type { Ledger, PipelineState } from '@tidemark/catalog';
+import { DEAD_LETTERS_TOPIC, encodeDeadLetter, encodeFlush, FLUSHES_TOPIC } from '@tidemark/contracts';
 import type { EventBatch, EventStore } from '@tidemark/warehouse';
 import type { Logger } from '@tidemark/runtime';
-import { identityKey, identityText, parseIdentity } from '../domain/identity.ts';
 import { minutesByOrganization } from '../domain/batch.ts';
-import type { Candidate, Poison, TouchedMinute } from '../domain/batch.ts';
+import type { Batch, Poison, TouchedMinute } from '../domain/batch.ts';
+import { insertToken, intentOf, toAccount } from '../domain/batch-work.ts';
+import type { Intent, Work } from '../domain/batch-work.ts';
+import { identityKey, identityText } from '../domain/identity.ts';
 import { bucketsOf, MarkMemory } from '../domain/marks.ts';
-import { evolve, initialState, nextCommand, tallyOf } from '../domain/partition-machine.ts';
-import type { Command, Outcome, State, Tally } from '../domain/partition-machine.ts';
+import {
+  evolve,
+  initialState,
+  isReplayDisplaced,
+  nextCommand,
+  startOf,
+} from '../domain/partition-machine.ts';
+import type { MachineLimits, State } from '../domain/partition-machine.ts';
+import type { Command, Outcome } from '../domain/partition-messages.ts';
 import { SeenIdentities } from '../domain/seen-identities.ts';
-import { ownRow, parseVouchedFor, toDeadLetter, toEventBatch, vouchedForText } from './partition-records.ts';
+import { commitMetadataText, ownRow, toDeadLetter, toEventBatch } from './partition-records.ts';
+import { assertNoInsertRuns, inheritSeen, recoverPartition } from './partition-recovery.ts';
 import type { ProgressRecorder } from './progress-recorder.ts';
+import { retryUntilLost } from './retry.ts';
 
-export interface DriverOptions {
+export interface DriverOptions extends MachineLimits {
   readonly batchRecordsMax: number;
   /** How long a batch is collected for: the price of fewer, larger inserts. */
   readonly batchWaitMs: number;
   readonly dedupeWindowMs: number;
   /** Millions of identities remembered for the window, 1.5 MiB each. */
   readonly dedupeBlocksMax: number;
+  /** Identities in one of them, when it is not a million: a simulation fills them sooner. */
+  readonly dedupeBlockCapacity?: number;
+}
+
+/** What became of the records of a batch; `conflict` is a part of `duplicate`, the others sum to the number of records. */
+export interface Tally {
+  readonly stored: number;
+  readonly duplicate: number;
+  readonly conflict: number;
+  readonly dead: number;
 }
 
 export interface DriverDependencies {
-  readonly bus: Bus;
+  readonly bus: Pick<Bus, 'publish'>;
   readonly events: EventStore;
-  readonly pipeline: PipelineState;
+  readonly pipeline: Pick<PipelineState, 'markDirty' | 'progress'>;
+  readonly ledger: Pick<Ledger, 'account' | 'accountedThrough'>;
   readonly progress: ProgressRecorder;
   readonly clock: Clock;
   readonly log: Logger;
@@ -44,14 +60,12 @@ export interface DriverDependencies {
   readonly onRetry: (command: Command['kind']) => void;
 }
 
-const RETRY_FIRST_MS = 100;
-const RETRY_LONGEST_MS = 5_000;
-/** Offsets whose identities are fetched at a time when the window is read back after an assignment. */
-const WARM_UP_OFFSETS = 250_000;
-/** How far the arrivals of neighbouring records may be out of order: clocks of several ingests, publishes under way. */
-const ARRIVAL_JITTER_MS = MINUTE_MS;
-/** How long the record that raw was last made from is waited for. */
-const LOG_CHECK_WAIT_MS = 5_000;
+/** Far below the time in which the engine forgets a token (`EVENTS_TOKENS_REMEMBERED`), above that of a slow commit. */
+const INTENT_FRESH_MS = 5_000;
+/** Longer than an insert lives that nobody waits for any more: its time-out in the engine, and the way there. */
+const INSERT_LIFE_MS = MINUTE_MS;
+/** How long raw is believed to hold what it held, while nothing fails. */
+const RAW_SEEN_MS = 10 * SECOND_MS;
 /** Minutes named in one flush message. */
 const FLUSH_MINUTES_MAX = 5_000;
 
@@ -83,69 +97,74 @@ class PartitionDriver {
   private seen: SeenIdentities;
   private readonly marks = new MarkMemory();
   /** Everything before this offset is stored, buried or a copy. */
-  private storedThrough = 0;
-  private committedOffset = 0;
-  /** Behind the last row of ours in raw: what a commit vouches for. */
+  private settledThrough = 0;
+  private committed: CommittedOffset | null;
+  /** When the group was last asked to take our word of what is about to be inserted; -Infinity: not in this spell. */
+  private intendedAtMs = Number.NEGATIVE_INFINITY;
+  /** When raw was last seen to hold its last row of ours; -Infinity: it must be looked at, the warehouse has been away. */
+  private rawSeenAtMs = Number.NEGATIVE_INFINITY;
+  /** Behind the last row in raw, and what earlier commits have vouched for. */
   private rawThrough = 0;
-  /** What the last insert carried, until it is known to have landed. */
-  private inFlight: readonly Candidate[] = [];
+  private vouchedThrough = 0;
 
   constructor(partition: AssignedPartition, dependencies: DriverDependencies, options: DriverOptions) {
     this.partition = partition;
     this.on = dependencies;
     this.options = options;
     this.seen = this.createSeen();
+    this.committed = partition.committed;
   }
 
   private createSeen(): SeenIdentities {
-    const { dedupeWindowMs: windowMs, dedupeBlocksMax: blocksMax } = this.options;
-    return new SeenIdentities({ windowMs, blocksMax });
+    const { dedupeWindowMs: windowMs, dedupeBlocksMax: blocksMax, dedupeBlockCapacity } = this.options;
+    const capacity = dedupeBlockCapacity === undefined ? {} : { blockCapacity: dedupeBlockCapacity };
+    return new SeenIdentities({ windowMs, blocksMax, ...capacity });
   }
 
   async run(): Promise<void> {
     let state: State = initialState;
-    let failures = 0;
     while (!this.partition.lost.aborted) {
       const command = nextCommand(state);
-      if (command.kind === 'halt') throw new PartitionHalted(this.partition, command.reason);
-      let outcome: Outcome;
-      try {
-        outcome = await this.execute(command);
-      } catch (error) {
-        if (this.partition.lost.aborted || isAppError(error, 'partition-lost')) return;
-        if (!isAppError(error) || !error.retryable) throw error;
-        failures += 1;
-        await this.pause(command, failures, error);
-        continue;
+      if (command.kind === 'halt') {
+        if (await this.isOurs()) throw new PartitionHalted(this.partition, command.reason);
+        return;
       }
-      failures = 0;
-      const tally = tallyOf(state);
-      state = evolve(state, outcome);
-      if (tally !== null) this.committed(tally);
+      const done = await this.untilDone(command.kind, () => this.execute(command));
+      if (done === null) return;
+      state = evolve(state, done.value, this.options);
     }
   }
 
-  private async pause(command: Command, failures: number, error: Error): Promise<void> {
-    const ceiling = Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** Math.min(failures - 1, 10));
-    const pauseMs = ceiling * (0.5 + this.on.random() / 2);
-    this.on.onRetry(command.kind);
-    this.on.log.warn(
-      { err: error, partition: this.partition.partition, command: command.kind, failures, pauseMs },
-      'a step of the pipeline failed; it is tried again',
-    );
-    await this.on.clock.sleep(pauseMs, this.partition.lost);
+  /**
+   * What looks impossible to a stale owner, which does not know yet that it is one, is what its successor has done meanwhile. Only the
+   * owner can commit; what is committed already, to change nothing.
+   */
+  private async isOurs(): Promise<boolean> {
+    const { committed } = this;
+    if (committed === null) return true;
+    return (await this.untilDone('commit', () => this.partition.commit(committed))) !== null;
   }
 
-  private committed(tally: Tally & { readonly nextOffset: number; readonly arrivedThroughMs: number }): void {
-    this.storedThrough = tally.nextOffset;
-    this.on.onBatch(tally);
-    this.progressed(tally.nextOffset, tally.arrivedThroughMs);
-  }
-
-  private progressed(nextOffset: number, arrivedThroughMs: number): void {
-    const { topic, partition } = this.partition;
-    this.marks.progressed(arrivedThroughMs);
-    this.on.progress.record({ topic, partition, nextOffset, arrivedThroughMs });
+  /** Null when the partition was lost. */
+  private untilDone<T>(
+    command: Command['kind'],
+    step: () => Promise<T>,
+  ): Promise<{ readonly value: T } | null> {
+    const { clock, random, log, onRetry } = this.on;
+    return retryUntilLost(step, {
+      clock,
+      random,
+      lost: this.partition.lost,
+      onRetry: (error, failures, pauseMs) => {
+        onRetry(command);
+        // What comes back may be a backup.
+        this.rawSeenAtMs = Number.NEGATIVE_INFINITY;
+        log.warn(
+          { err: error, partition: this.partition.partition, command, failures, pauseMs },
+          'a step of the pipeline failed; it is tried again',
+        );
+      },
+    });
   }
 
   private execute(command: Exclude<Command, { kind: 'halt' }>): Promise<Outcome> {
@@ -154,102 +173,66 @@ class PartitionDriver {
         return this.recover();
       case 'read':
         return this.read();
+      case 'find-own':
+        return this.findOwn(command.batch);
       case 'find-stored':
-        return this.findStored(command.candidates);
+        return this.findStored(command.batch);
       case 'bury':
         return this.bury(command.poison);
+      case 'intend':
+        return this.intend(command.intent);
       case 'insert':
-        return this.insert(command.rows);
+        return this.insert(command.work);
       case 'probe-own':
         return this.probe(toEventBatch(this.partition, [ownRow(this.on.clock.nowMs())]));
       case 'probe':
         return this.probe(toEventBatch(this.partition, command.rows));
       case 'verify':
-        return this.verify(command.from, command.to);
+        return this.verify(command.work.batch);
       case 'mark':
         return this.mark(command.minutes);
       case 'announce':
-        return this.announce(command);
+        return this.announce(command.minutes, command.batch);
+      case 'account':
+        return this.account(command.work, command.from);
       case 'commit':
-        return this.commit(command.offset);
+        return this.commit(command.work);
       default:
         return assertNever(command);
     }
   }
 
   private async recover(): Promise<Outcome> {
-    const { events, log } = this.on;
-    const { topic, partition, committed } = this.partition;
-    const nextOffset = committed?.offset ?? 0;
-    const vouchedFor = parseVouchedFor(committed?.metadata ?? '');
-    // What an earlier owner still writes must have landed before we look.
-    await this.assertNoInsertRuns();
-    const highWater =
-      (await events.highWater(this.partition, Math.max(0, vouchedFor - 1))) ??
-      (await events.highWater(this.partition, 0));
-    const storedThrough = highWater === null ? 0 : highWater.offset + 1;
-    const { startOffset, endOffset } = await this.partition.bounds();
-    const isSameLog =
-      highWater === null ||
-      highWater.offset < startOffset ||
-      highWater.offset >= endOffset ||
-      (await this.isInLog(highWater));
-    const unmarked = storedThrough > nextOffset ? await events.minutesFrom(this.partition, nextOffset) : [];
-    await this.inherit();
-    // Behind what raw holds there may be copies and dead letters, which are not read again; unless raw has lost rows.
-    const isWhole = storedThrough >= vouchedFor;
-    const wanted = isWhole ? Math.max(storedThrough, nextOffset) : storedThrough;
-    if (!isWhole)
-      log.error({ topic, partition, storedThrough, vouchedFor }, 'raw has lost rows: the log is read again');
-    if (wanted < startOffset)
-      log.error(
-        { topic, partition, wanted, startOffset },
-        'the log has dropped records that were not stored',
-      );
-    this.rawThrough = storedThrough;
-    this.storedThrough = Math.max(wanted, startOffset);
-    this.committedOffset = nextOffset;
-    if (storedThrough <= endOffset) this.partition.seek(this.storedThrough);
-    return { kind: 'recovered', nextOffset, storedThrough, endOffset, isSameLog, unmarked };
-  }
-
-  /** Whether the log holds, at the offset of the last row in raw, the record that row was made from. */
-  private async isInLog(row: { readonly offset: number; readonly receivedAtMs: number }): Promise<boolean> {
-    this.partition.seek(row.offset);
-    const [record] = await this.partition.read({ maxRecords: 1, maxWaitMs: LOG_CHECK_WAIT_MS });
-    if (record === undefined)
-      throw new AppError('bus-unavailable', `the record at offset ${row.offset} does not come`);
-    return record.offset === row.offset && record.timestampMs === row.receivedAtMs;
-  }
-
-  /** @throws warehouse-unavailable while an insert of this partition runs, so that the step is tried again */
-  private async assertNoInsertRuns(): Promise<void> {
-    if (!(await this.on.events.insertRunning(this.partition))) return;
-    throw new AppError('warehouse-unavailable', 'an insert of this partition is still running');
-  }
-
-  /**
-   * Takes over what earlier owners have said and stored: buckets that their progress has closed may have been claimed, so their
-   * marks are not to be spared; and with the identities of the window read back, a new event costs no look-up from the first
-   * batch on. The window is that of the oldest event not stored yet, not that of this moment: there may be a backlog.
-   */
-  private async inherit(): Promise<void> {
-    const { events, pipeline, clock } = this.on;
     const { topic, partition } = this.partition;
-    const known = (await pipeline.progress(topic)).find((entry) => entry.partition === partition);
-    const arrivedThroughMs = known?.arrivedThroughMs ?? 0;
-    this.marks.progressed(arrivedThroughMs);
-    const oldestMs = Math.min(clock.nowMs(), arrivedThroughMs) - ARRIVAL_JITTER_MS;
-    const sinceMs = Math.max(0, oldestMs - this.options.dedupeWindowMs);
-    this.seen = this.createSeen();
-    this.seen.assumeCompleteSince(sinceMs);
-    const range = await events.offsetsSince(this.partition, sinceMs);
-    if (range === null) return;
-    for (let from = range.from; from <= range.to; from += WARM_UP_OFFSETS) {
-      if (this.partition.lost.aborted) return;
-      const page = await events.identitiesWithin(this.partition, from, from + WARM_UP_OFFSETS - 1);
-      for (const row of page) this.seen.add(parseIdentity(row.identity), row.receivedAtMs);
+    let outcome = await recoverPartition(this.partition, this.committed, this.on);
+    if (isReplayDisplaced(outcome)) {
+      await this.on.clock.sleep(INSERT_LIFE_MS, this.partition.lost);
+      outcome = await recoverPartition(this.partition, this.committed, this.on);
     }
+    this.seen = this.createSeen();
+    const arrivedThroughMs = await inheritSeen(
+      this.partition,
+      this.seen,
+      this.options.dedupeWindowMs,
+      this.on,
+    );
+    // Buckets that the progress of an earlier owner has closed may have been claimed: their marks are not to be spared.
+    this.marks.progressed(arrivedThroughMs);
+    const { storedThrough, vouchedThrough, startOffset, accountedThrough, committed, endOffset } = outcome;
+    const start = startOf(outcome);
+    if (storedThrough < vouchedThrough) {
+      const fields = { topic, partition, storedThrough, vouchedThrough };
+      this.on.log.error(fields, 'raw has lost rows: the log is read again');
+    }
+    if (start > (accountedThrough ?? committed)) {
+      const fields = { topic, partition, accountedThrough, committed, startOffset };
+      this.on.log.error(fields, 'the log has dropped records that were not stored');
+    }
+    this.rawThrough = storedThrough;
+    this.vouchedThrough = vouchedThrough;
+    this.settledThrough = start;
+    if (start <= endOffset) this.partition.seek(start);
+    return outcome;
   }
 
   private async read(): Promise<Outcome> {
@@ -266,23 +249,43 @@ class PartitionDriver {
     const askedAtMs = this.on.clock.nowMs();
     const { startOffset, endOffset } = await this.partition.bounds();
     // What retention has dropped is nowhere to be read from any more.
-    if (Math.max(this.storedThrough, startOffset) >= endOffset) this.progressed(endOffset, askedAtMs);
+    if (Math.max(this.settledThrough, startOffset) < endOffset) return;
+    // An earlier owner has kept the books and died before it committed; no batch may come that commits it.
+    if (this.settledThrough > (this.committed?.offset ?? 0)) await this.write(this.settledThrough, null);
+    this.marks.progressed(askedAtMs);
+    const { topic, partition } = this.partition;
+    this.on.progress.record({ topic, partition, nextOffset: endOffset, arrivedThroughMs: askedAtMs });
   }
 
-  private async findStored(candidates: readonly Candidate[]): Promise<Outcome> {
+  private async findOwn({ from, to, candidates }: Batch): Promise<Outcome> {
+    const own = await this.on.events.identitiesWithin(this.partition, from, to);
+    const identities = new Set(own.map((row) => row.identity));
+    const present = candidates.filter((candidate) => identities.has(identityText(candidate.identity)));
+    return { kind: 'own-found', keys: new Set(present.map((candidate) => candidate.key)) };
+  }
+
+  private async findStored({ candidates, from, to }: Batch): Promise<Outcome> {
     const doubtful = candidates.filter((candidate) =>
       this.seen.mayHave(candidate.identity, candidate.receivedAtMs),
     );
-    if (doubtful.length === 0) return { kind: 'stored-found', keys: new Set() };
+    if (doubtful.length === 0) return { kind: 'stored-found', contents: new Map() };
+    const { topic, partition } = this.partition;
     const oldest = Math.min(...doubtful.map((candidate) => candidate.receivedAtMs));
     const found = await this.on.events.findStored(
       doubtful.map((candidate) => identityText(candidate.identity)),
       oldest - this.options.dedupeWindowMs,
+      { topic, partition, from, to },
     );
-    return {
-      kind: 'stored-found',
-      keys: new Set(found.map((row) => identityKey(row.organization, row.source, row.id))),
-    };
+    // The window of each event is its own: whatever else is in the batch, a replay decides the same.
+    const arrivals = new Map(doubtful.map(({ key, receivedAtMs }) => [key, receivedAtMs]));
+    const contents = new Map<string, number>();
+    for (const row of found) {
+      const key = identityKey(row.organization, row.source, row.id);
+      const arrivedAtMs = arrivals.get(key) ?? Number.POSITIVE_INFINITY;
+      if (row.receivedAtMs >= arrivedAtMs - this.options.dedupeWindowMs)
+        contents.set(key, Number(row.content));
+    }
+    return { kind: 'stored-found', contents };
   }
 
   private async bury(poison: readonly Poison[]): Promise<Outcome> {
@@ -291,7 +294,7 @@ class PartitionDriver {
     await this.on.bus.publish(
       DEAD_LETTERS_TOPIC,
       letters.map((letter) => ({
-        key: deadLetterKey(letter.coordinate),
+        key: letter.id,
         value: encodeDeadLetter(letter),
         headers: {},
         timestampMs: letter.arrivedAtMs,
@@ -304,24 +307,58 @@ class PartitionDriver {
     return { kind: 'buried' };
   }
 
-  private async insert(rows: readonly Candidate[]): Promise<Outcome> {
-    this.inFlight = rows;
+  private async intend(intent: Intent): Promise<Outcome> {
+    // Not when the answer is read: that may be minutes after the group gave it, by a process that was stopped.
+    const askedAtMs = this.on.clock.nowMs();
+    await this.write(intent.from, intent);
+    this.intendedAtMs = askedAtMs;
+    return { kind: 'intended' };
+  }
+
+  private async insert(work: Work): Promise<Outcome> {
+    const { topic, partition } = this.partition;
+    if (await this.hasRawLostRows()) {
+      const { rawThrough } = this;
+      this.on.log.error({ topic, partition, rawThrough }, 'raw has lost rows since the last insert');
+      return { kind: 'raw-lost' };
+    }
     try {
-      await this.on.events.insert(toEventBatch(this.partition, rows));
+      const token = insertToken(topic, partition, work);
+      const batch = toEventBatch(this.partition, work.rows);
+      await this.on.events.insert(batch, token, () => this.assertIntended(work));
     } catch (error) {
-      if (isAppError(error, 'insert-in-doubt')) return { kind: 'insert-in-doubt' };
+      if (isAppError(error, 'insert-in-doubt')) {
+        this.rawSeenAtMs = Number.NEGATIVE_INFINITY;
+        return { kind: 'insert-in-doubt' };
+      }
       if (isAppError(error, 'insert-refused')) return { kind: 'insert-refused', detail: error.message };
       throw error;
     }
-    this.landed();
     return { kind: 'inserted' };
   }
 
-  private landed(): void {
-    for (const row of this.inFlight) this.seen.add(row.identity, row.receivedAtMs);
-    const last = this.inFlight.at(-1);
-    if (last !== undefined) this.rawThrough = last.offset + 1;
-    this.inFlight = [];
+  /**
+   * A process that was stopped for long may have lost the partition without knowing it, and the engine forgets tokens: what was
+   * written down a while ago is written down again, which only the owner can.
+   */
+  private async assertIntended(work: Work): Promise<void> {
+    if (this.isIntentFresh()) return;
+    await this.intend(intentOf(work));
+    if (!this.isIntentFresh())
+      throw new AppError('bus-unavailable', `the commit took longer than ${INTENT_FRESH_MS} ms`);
+  }
+
+  private isIntentFresh(): boolean {
+    return isWithin(this.intendedAtMs, INTENT_FRESH_MS, this.on.clock.nowMs());
+  }
+
+  /** A row behind a hole would vouch for the hole. */
+  private async hasRawLostRows(): Promise<boolean> {
+    const nowMs = this.on.clock.nowMs();
+    if (this.rawThrough === 0 || isWithin(this.rawSeenAtMs, RAW_SEEN_MS, nowMs)) return false;
+    if ((await this.on.events.highWater(this.partition, this.rawThrough - 1)) === null) return true;
+    this.rawSeenAtMs = nowMs;
+    return false;
   }
 
   private async probe(batch: EventBatch): Promise<Outcome> {
@@ -335,11 +372,9 @@ class PartitionDriver {
     return { kind: 'probed', acceptable: true, detail: '' };
   }
 
-  private async verify(from: number, to: number): Promise<Outcome> {
-    await this.assertNoInsertRuns();
-    const rowCount = await this.on.events.countRange(this.partition, from, to);
-    if (rowCount === this.inFlight.length) this.landed();
-    return { kind: 'verified', rowCount };
+  private async verify({ from, to }: Batch): Promise<Outcome> {
+    await assertNoInsertRuns(this.partition, this.on.events);
+    return { kind: 'verified', rowCount: await this.on.events.countRange(this.partition, from, to) };
   }
 
   private async mark(minutes: readonly TouchedMinute[]): Promise<Outcome> {
@@ -352,18 +387,18 @@ class PartitionDriver {
     return { kind: 'marked' };
   }
 
-  private async announce(command: Extract<Command, { kind: 'announce' }>): Promise<Outcome> {
-    const flushes = [...minutesByOrganization(command.minutes)].flatMap(([organization, minutes]) =>
-      chunks(minutes, FLUSH_MINUTES_MAX).map((buckets) => ({ organization, buckets })),
+  private async announce(minutes: readonly TouchedMinute[], batch: Batch): Promise<Outcome> {
+    const flushes = [...minutesByOrganization(minutes)].flatMap(([organization, starts]) =>
+      chunks(starts, FLUSH_MINUTES_MAX).map((buckets) => ({ organization, buckets })),
     );
     if (flushes.length > 0) {
       const { partition } = this.partition;
-      const { nextOffset, arrivedThroughMs } = command;
+      const reached = { partition, nextOffset: batch.to + 1, arrivedThroughMs: batch.arrivedThroughMs };
       await this.on.bus.publish(
         FLUSHES_TOPIC,
         flushes.map((flush) => ({
           key: flush.organization,
-          value: encodeFlush({ ...flush, partition, nextOffset, arrivedThroughMs }),
+          value: encodeFlush({ ...flush, ...reached }),
           headers: {},
           timestampMs: this.on.clock.nowMs(),
         })),
@@ -372,14 +407,46 @@ class PartitionDriver {
     return { kind: 'announced' };
   }
 
-  private async commit(offset: number): Promise<Outcome> {
-    // What was read again lies below what is committed; a committed offset never goes back.
-    if (offset > this.committedOffset) {
-      await this.partition.commit({ offset, metadata: vouchedForText(this.rawThrough) });
-      this.committedOffset = offset;
-    }
+  private async account(work: Work, from: number): Promise<Outcome> {
+    const { topic, partition } = this.partition;
+    // The books also tell how far the partition is stored: what may close buckets must be known here before.
+    this.marks.progressed(work.batch.arrivedThroughMs);
+    const through = await this.on.ledger.account(toAccount(topic, partition, work, from));
+    return { kind: 'accounted', through };
+  }
+
+  private async commit(work: Work): Promise<Outcome> {
+    const { batch, present, rows, copies, refused } = work;
+    const last = Math.max(present.at(-1)?.offset ?? -1, rows.at(-1)?.offset ?? -1);
+    const rawThrough = Math.max(this.rawThrough, last + 1);
+    await this.write(batch.to + 1, null, rawThrough);
+    this.rawThrough = rawThrough;
+    this.settledThrough = batch.to + 1;
+    // Those present may have landed after the window was read back.
+    for (const row of [...present, ...rows]) this.seen.add(row.identity, row.receivedAtMs);
+    this.on.onBatch({
+      stored: present.length + rows.length,
+      duplicate: copies.length,
+      conflict: copies.filter((copy) => copy.isConflict).length,
+      dead: batch.poison.length + refused.length,
+    });
     return { kind: 'committed' };
   }
+
+  /** A committed offset never goes back, nor does what a commit vouches for while raw is made whole again. */
+  private async write(offset: number, intent: Intent | null, rawThrough = this.rawThrough): Promise<void> {
+    const isWhole = offset >= this.vouchedThrough;
+    const vouched = isWhole ? rawThrough : Math.max(rawThrough, this.vouchedThrough);
+    const metadata = commitMetadataText({ rawThrough: vouched, intent });
+    const committed = { offset: Math.max(offset, this.committed?.offset ?? 0), metadata };
+    await this.partition.commit(committed);
+    this.committed = committed;
+  }
+}
+
+/** False also for an instant ahead of now: the clock was set back. */
+function isWithin(atMs: number, durationMs: number, nowMs: number): boolean {
+  return atMs <= nowMs && nowMs - atMs <= durationMs;
 }
 
 function chunks<T>(items: readonly T[], size: number): readonly (readonly T[])[] {

@@ -1,8 +1,10 @@
 import type { AssignedPartition } from '@tidemark/bus';
 import { assertThat, parseOrganizationId } from '@tidemark/core';
+import { DEAD_LETTER_VALUE_BYTES_MAX, deadLetterId, HEADER_ATTEMPT } from '@tidemark/contracts';
 import type { DeadLetter } from '@tidemark/contracts';
 import type { EventBatch, EventRow } from '@tidemark/warehouse';
 import type { Candidate, Poison } from '../domain/batch.ts';
+import type { Intent } from '../domain/batch-work.ts';
 import { identityText } from '../domain/identity.ts';
 
 type Ref = Pick<AssignedPartition, 'topic' | 'partition'>;
@@ -13,7 +15,7 @@ export function toEventBatch({ topic, partition }: Ref, rows: readonly Candidate
     topic,
     partition,
     rows: rows.map(
-      ({ event, identity, offset, receivedAtMs }): EventRow => ({
+      ({ event, identity, content, offset, receivedAtMs }): EventRow => ({
         organization: event.organization,
         type: event.type,
         timeText: event.timeText,
@@ -24,14 +26,12 @@ export function toEventBatch({ topic, partition }: Ref, rows: readonly Candidate
         extensions: event.extensions,
         receivedAtMs,
         identity: identityText(identity),
+        content: String(content),
         offset,
       }),
     ),
   };
 }
-
-/** Of the value of a dead letter, which travels as base64 within the bus' bound of a record; no event of ingest is larger. */
-const DEAD_LETTER_VALUE_BYTES_MAX = 600 * 1024;
 
 /** A larger value is cut, and the detail says so: where it stands is told by the coordinate. */
 export function toDeadLetter({ topic, partition }: Ref, poison: Poison): DeadLetter {
@@ -40,14 +40,20 @@ export function toDeadLetter({ topic, partition }: Ref, poison: Poison): DeadLet
   const detail = isCut
     ? `${poison.detail} (of ${record.value.length} bytes, ${DEAD_LETTER_VALUE_BYTES_MAX} are kept)`
     : poison.detail;
+  const { headers } = record;
+  const attempt = Number(headers[HEADER_ATTEMPT] ?? 1);
   return {
+    id: deadLetterId({ topic, partition, offset: record.offset }),
     organization,
-    coordinate: { topic, partition, offset: record.offset },
+    stage: 'aggregator',
     code,
     detail,
-    attempt: 1,
+    attempt: Number.isSafeInteger(attempt) && attempt > 0 ? attempt : 1,
     arrivedAtMs: record.timestampMs,
-    headers: record.headers,
+    eventType: headers['ce_type'] ?? '',
+    eventSource: headers['ce_source'] ?? '',
+    eventId: headers['ce_id'] ?? '',
+    headers,
     value: isCut ? record.value.subarray(0, DEAD_LETTER_VALUE_BYTES_MAX) : record.value,
   };
 }
@@ -70,26 +76,46 @@ export function ownRow(nowMs: number): Candidate {
     },
     identity: { high: 0, low: 0 },
     key: 'probe',
+    content: 0,
     offset: 0,
     receivedAtMs: nowMs,
   };
 }
 
-/** The metadata of a commit: behind which offset raw held rows of this partition when it was made. */
-export function vouchedForText(offset: number): string {
-  return JSON.stringify({ v: 1, rawThrough: offset });
+/** What is kept with the committed offset, in one atomic step with it. */
+export interface CommitMetadata {
+  /** Behind the last row of the partition in raw when it was made. */
+  readonly rawThrough: number;
+  /** The insert that is about to be sent. */
+  readonly intent: Intent | null;
 }
 
-/** 0 when nothing was vouched for. */
-export function parseVouchedFor(metadata: string): number {
-  if (metadata === '') return 0;
-  const parsed: unknown = JSON.parse(metadata);
-  assertThat(
-    typeof parsed === 'object' &&
-      parsed !== null &&
-      'rawThrough' in parsed &&
-      Number.isSafeInteger(parsed.rawThrough),
-    `commit metadata ${metadata}`,
-  );
-  return Number(parsed.rawThrough);
+export function commitMetadataText({ rawThrough, intent }: CommitMetadata): string {
+  return JSON.stringify({ v: 2, raw: rawThrough, intent });
+}
+
+/** Also what releases without intents have written (version 1). An unknown version is a newer release's: a bug to go on with. */
+export function parseCommitMetadata(metadata: string): CommitMetadata {
+  if (metadata === '') return { rawThrough: 0, intent: null };
+  const parsed = JSON.parse(metadata) as Readonly<Record<string, unknown>>;
+  if (parsed['v'] === 1) return { rawThrough: toOffset(parsed['rawThrough'], metadata), intent: null };
+  assertThat(parsed['v'] === 2, `commit metadata ${metadata} is of a version known here`);
+  const intent = parsed['intent'] as Readonly<Record<string, unknown>> | null;
+  return {
+    rawThrough: toOffset(parsed['raw'], metadata),
+    intent:
+      intent === null
+        ? null
+        : {
+            from: toOffset(intent['from'], metadata),
+            to: toOffset(intent['to'], metadata),
+            rows: toOffset(intent['rows'], metadata),
+            present: toOffset(intent['present'], metadata),
+          },
+  };
+}
+
+function toOffset(value: unknown, metadata: string): number {
+  assertThat(Number.isSafeInteger(value) && Number(value) >= 0, `commit metadata ${metadata} is ours`);
+  return Number(value);
 }

@@ -1,10 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Claim, ClaimOptions, DirtyBucket, PipelineState } from '@tidemark/catalog';
+import type { Claim, ClaimOptions, DirtyBucket } from '@tidemark/catalog';
 import { AppError, MINUTE_MS } from '@tidemark/core';
 import type { ErrorCode, Measure } from '@tidemark/core';
 import type { RecomputeOptions } from '@tidemark/warehouse';
 import { NOON_MS, organization } from '../domain/testing.ts';
 import { ROLLUP_LEASE_MS, runRollupWorker } from './rollup-worker.ts';
+import type { RollupWorkerDependencies } from './rollup-worker.ts';
 import { createSilentLog, createSkippingClock } from './testing.ts';
 
 const MEASURE = { fingerprint: 'f1' } as Measure;
@@ -22,7 +23,7 @@ function createPipeline(starts: readonly number[], nowMs: () => number) {
     if (code !== undefined) throw new AppError(code, call);
     calls.push(call);
   };
-  const pipeline: PipelineState = {
+  const pipeline: RollupWorkerDependencies['pipeline'] = {
     recordProgress: () => step('recordProgress'),
     progress: async () => {
       await step('progress');

@@ -29,8 +29,8 @@ const FAILURE_PAUSE_MS = 2 * SECOND_MS;
 const REMARK_MINUTES = 5_000;
 
 export interface RollupWorkerDependencies {
-  readonly pipeline: PipelineState;
-  readonly rollups: RollupStore;
+  readonly pipeline: Omit<PipelineState, 'markDirtyNow' | 'countDirtyWithin'>;
+  readonly rollups: Pick<RollupStore, 'recompute' | 'greatestVersion'>;
   readonly events: Pick<EventStore, 'allMinutes'>;
   readonly measures: readonly Measure[];
   readonly clock: Clock;

@@ -1,7 +1,7 @@
 /** A partition and the stores behind it, in memory, with a journal of calls and faults to order. */
 import { Writable } from 'node:stream';
 import type { AssignedPartition, Bus, BusRecord } from '@tidemark/bus';
-import type { DirtyBucket, PartitionProgress, PipelineState } from '@tidemark/catalog';
+import type { BatchAccount, DirtyBucket, Ledger, PartitionProgress, PipelineState } from '@tidemark/catalog';
 import { EVENTS_TOPIC } from '@tidemark/contracts';
 import { AppError } from '@tidemark/core';
 import type { Clock, ErrorCode } from '@tidemark/core';
@@ -51,8 +51,10 @@ const UNUSED_PIPELINE = {
   clearDirty: unused,
   releaseClaim: unused,
   raiseVersion: unused,
+  markDirtyNow: unused,
   dirtyBuckets: unused,
   countDirty: unused,
+  countDirtyWithin: unused,
   adoptMeasures: unused,
   areAdopted: unused,
   confirmMeasures: unused,
@@ -69,6 +71,10 @@ export class TestWorld {
   readonly published: { readonly topic: string; readonly key: string; readonly value: Buffer }[] = [];
   readonly marked: (readonly DirtyBucket[])[] = [];
   readonly progress: PartitionProgress[] = [];
+  readonly accounts: BatchAccount[] = [];
+  accountedThrough: number | null = null;
+  /** Of inserts, in order; what the engine remembers. */
+  readonly tokens: string[] = [];
   /** Ids that the warehouse refuses. */
   readonly unacceptable = new Set<string>();
   lookUps = 0;
@@ -148,11 +154,29 @@ export class TestWorld {
     },
   };
 
+  readonly ledger: Pick<Ledger, 'account' | 'accountedThrough'> = {
+    account: async (account) => {
+      await this.step('account');
+      const through = this.accountedThrough;
+      if (through !== null && account.from < through) return through;
+      this.accounts.push(account);
+      this.accountedThrough = account.next;
+      return account.next;
+    },
+    accountedThrough: async () => {
+      await this.step('accountedThrough', false);
+      return this.accountedThrough;
+    },
+  };
+
   readonly events: EventStore = {
-    insert: async (batch) => {
+    insert: async (batch, token, beforeSend) => {
+      await beforeSend?.();
       await this.step('insert');
       this.refuse(batch);
-      this.store(batch);
+      const isRemembered = this.tokens.includes(token);
+      this.tokens.push(token);
+      if (!isRemembered) this.store(batch);
     },
     probe: async (batch) => {
       await this.step('probe');
@@ -172,10 +196,11 @@ export class TestWorld {
       await this.step('countRange');
       return [...this.rows.keys()].filter((offset) => offset >= from && offset <= to).length;
     },
-    findStored: async (identities, sinceMs) => {
+    findStored: async (identities, sinceMs, own) => {
       await this.step('findStored', false);
       this.lookUps += 1;
-      const found = [...this.rows.values()].filter((row) => row.receivedAtMs >= sinceMs);
+      const isOwn = (row: EventRow) => row.offset >= own.from && row.offset <= own.to;
+      const found = [...this.rows.values()].filter((row) => row.receivedAtMs >= sinceMs && !isOwn(row));
       return found.filter((row) => identities.includes(row.identity));
     },
     offsetsSince: async (_partition, sinceMs) => {
@@ -189,14 +214,10 @@ export class TestWorld {
       await this.step('identitiesWithin', false);
       return [...this.rows.values()].filter((row) => row.offset >= from && row.offset <= to);
     },
-    minutesFrom: async (_partition, from) => {
-      await this.step('minutesFrom', false);
-      const rows = [...this.rows.values()].filter((row) => row.offset >= from);
-      return rows.map((row) => ({
-        organization: row.organization,
-        minuteMs: Math.floor(Date.parse(row.timeText) / 60_000) * 60_000,
-      }));
-    },
+    minutesFrom: unused,
+    minutesWithin: unused,
+    storedByDay: unused,
+    duplicatesWithin: unused,
     allMinutes: async function* () {
       await Promise.resolve();
       yield [];

@@ -35,9 +35,9 @@ describe('batch', () => {
     expect(batch).toMatchObject({
       from: 5,
       to: 9,
-      recordCount: 5,
-      duplicateCount: 1,
+      copies: [{ organization: 'acme', offset: 8, content: expect.any(Number) }],
       arrivedThroughMs: NOON_MS,
+      dayMs: Date.UTC(2026, 0, 15),
     });
     expect(batch.candidates.map((candidate) => candidate.offset)).toEqual([5, 6, 9]);
     expect(batch.poison.map((poison) => [poison.record.offset, poison.code])).toEqual([

@@ -1,9 +1,10 @@
 /** From records of the bus to what is stored, dropped and buried: pure, so a replay gives the same. */
-import { DAY_MS, MINUTE_MS } from '@tidemark/core';
+import { assertThat, DAY_MS, MINUTE_MS, parseOrganizationId } from '@tidemark/core';
 import type { ErrorCode, OrganizationId } from '@tidemark/core';
 import { recordBytes, type BusRecord } from '@tidemark/bus';
-import { decodeEventRecord } from '@tidemark/contracts';
+import { decodeEventRecord, HEADER_ORGANIZATION } from '@tidemark/contracts';
 import type { DecodedEvent } from '@tidemark/contracts';
+import { contentOf } from './content.ts';
 import { identityKey, identityOf } from './identity.ts';
 import type { Identity } from './identity.ts';
 
@@ -12,9 +13,14 @@ export interface Candidate {
   readonly event: DecodedEvent;
   readonly identity: Identity;
   readonly key: string;
+  /** See `contentOf`. */
+  readonly content: number;
   readonly offset: number;
   readonly receivedAtMs: number;
 }
+
+/** An event whose identity came up before in the batch. */
+export type Copy = Pick<Candidate, 'key' | 'content' | 'offset'> & { readonly organization: OrganizationId };
 
 /** A record that will never become a row. */
 export interface Poison {
@@ -28,14 +34,15 @@ export interface Batch {
   /** First and last offset, both included; every offset between them is accounted for. */
   readonly from: number;
   readonly to: number;
-  readonly recordCount: number;
   readonly records: readonly BusRecord[];
   readonly candidates: readonly Candidate[];
-  /** Copies within the batch. */
-  readonly duplicateCount: number;
+  /** Of candidates of this batch. */
+  readonly copies: readonly Copy[];
   readonly poison: readonly Poison[];
   /** The latest arrival in the batch, ms since the epoch. */
   readonly arrivedThroughMs: number;
+  /** The UTC day of arrival that all records share: its start. */
+  readonly dayMs: number;
 }
 
 /** What one insert may carry, as bytes of its records; one block of the engine holds several times as much. */
@@ -59,42 +66,47 @@ export function batchPrefix(records: readonly BusRecord[]): number {
 
 /** @param records at least one, in offset order, of one arrival day */
 export function formBatch(records: readonly BusRecord[]): Batch {
-  const candidates: Candidate[] = [];
+  const first = records[0];
+  const last = records.at(-1);
+  assertThat(first !== undefined && last !== undefined, 'a batch holds a record');
+  const candidates = new Map<string, Candidate>();
+  const copies: Copy[] = [];
   const poison: Poison[] = [];
-  const seen = new Set<string>();
-  let duplicateCount = 0;
   let arrivedThroughMs = Number.NEGATIVE_INFINITY;
   for (const record of records) {
     arrivedThroughMs = Math.max(arrivedThroughMs, record.timestampMs);
     const decoded = decodeEventRecord(record);
     if (!decoded.ok) {
-      poison.push({ record, organization: null, code: decoded.code, detail: decoded.detail });
+      const organization = parseOrganizationId(record.headers[HEADER_ORGANIZATION] ?? '');
+      poison.push({ record, organization, code: decoded.code, detail: decoded.detail });
       continue;
     }
-    const { event } = decoded;
-    const key = identityKey(event.organization, event.source, event.id);
-    if (seen.has(key)) {
-      duplicateCount += 1;
-      continue;
-    }
-    seen.add(key);
-    candidates.push({
-      event,
-      key,
-      identity: identityOf(event.organization, event.source, event.id),
-      offset: record.offset,
-      receivedAtMs: record.timestampMs,
-    });
+    const candidate = toCandidate(decoded.event, record);
+    const { key, content, offset } = candidate;
+    if (candidates.has(key))
+      copies.push({ key, content, offset, organization: candidate.event.organization });
+    else candidates.set(key, candidate);
   }
   return {
-    from: records[0]?.offset ?? 0,
-    to: records.at(-1)?.offset ?? 0,
-    recordCount: records.length,
+    from: first.offset,
+    to: last.offset,
     records,
-    candidates,
-    duplicateCount,
+    candidates: [...candidates.values()],
+    copies,
     poison,
     arrivedThroughMs,
+    dayMs: Math.floor(first.timestampMs / DAY_MS) * DAY_MS,
+  };
+}
+
+function toCandidate(event: DecodedEvent, record: BusRecord): Candidate {
+  return {
+    event,
+    key: identityKey(event.organization, event.source, event.id),
+    identity: identityOf(event.organization, event.source, event.id),
+    content: contentOf(event),
+    offset: record.offset,
+    receivedAtMs: record.timestampMs,
   };
 }
 

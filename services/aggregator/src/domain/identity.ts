@@ -18,8 +18,8 @@ const MULTIPLIER_2 = 0x1b873593;
  */
 export function identityOf(organization: string, source: string, id: string): Identity {
   return {
-    high: mix(mix(mix(SEED_HIGH, organization), source), id),
-    low: mix(mix(mix(SEED_LOW, id), source), organization),
+    high: hash32(hash32(hash32(SEED_HIGH, organization), source), id),
+    low: hash32(hash32(hash32(SEED_LOW, id), source), organization),
   };
 }
 
@@ -38,7 +38,8 @@ export function identityKey(organization: string, source: string, id: string): s
   return JSON.stringify([organization, source, id]);
 }
 
-function mix(seed: number, text: string): number {
+/** Murmur3-style over UTF-16 code units, the length mixed in; unsigned. Chained by giving the last hash as the seed. */
+export function hash32(seed: number, text: string): number {
   let hash = seed;
   for (let index = 0; index < text.length; index += 1) {
     let unit = Math.imul(text.charCodeAt(index), MULTIPLIER_1);

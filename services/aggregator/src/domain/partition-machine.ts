@@ -3,121 +3,107 @@
  * do, the driver does it, `evolve` takes the outcome. No I/O, no clock, no randomness here, so every schedule of crashes and
  * lost replies can be played against it.
  *
- *   recover -> read -> find-stored -> [bury] -> insert -> mark -> announce -> commit -> read ...
- *                                        ^        |-- in doubt --> verify --> (stored) mark | (absent) insert again
- *                                        '--------'-- refused ---> probe a row of ours, then halves until the poison is found
+ *   recover -> read -> [find-own] -> find-stored -> [bury] -> [intend -> insert] -> mark -> announce -> account -> commit -> read ...
+ *                                                     ^                 |-- in doubt --> verify --> there: mark, absent: insert again
+ *                                                     '-----------------'-- refused ---> probe a row of ours, then halves until the poison is found
  *
- * Order that makes a crash at any point harmless:
- * - rows carry their offset, so `recover` sees from raw how far the partition is stored, whatever was committed; a commit says how
- *   far raw had come, so that rows which raw has lost since (a power cut, a restored backup) are noticed and read again;
- * - minutes are marked dirty after their rows are in raw and before the offset is committed; `recover` marks again what lies between
- *   the committed offset and the stored one;
- * - dead letters are durable before the offset is committed, and keyed by coordinate, so burying twice is burying once.
+ * Why a crash at any point is harmless:
+ * - An insert is written down (`intend`, in the metadata of the group's offset) before it is sent. Who owns the partition next looks
+ *   whether it has landed; if not, it makes the same batch of the same offsets again and sends it under the same token, so that
+ *   of the two inserts, the old one perhaps still on its way, one lands.
+ * - Success is believed only of a token that is tried for the first time. The engine may remember a token whose rows a crash has
+ *   taken; so after a retry the rows are counted, and when there are none, another token is used.
+ * - Minutes are marked dirty after their rows are in raw, the books (`account`) are kept after that, and the offset is committed last. A
+ *   new owner begins where the books end, finds its own rows in raw (`find-own`), and does the rest again: each step may be
+ *   repeated. What raw has lost since it was committed (a restored backup) is read again from the log.
+ * - Dead letters are durable before the books name them, and keyed by coordinate, so burying twice is burying once.
  *
  * Whatever fails for a passing reason is tried again by the driver after a pause; the state stays as it is.
  */
 import { assertNever, assertThat } from '@tidemark/core';
 import type { BusRecord } from '@tidemark/bus';
-import { formBatch, batchPrefix, touchedMinutes } from './batch.ts';
-import type { Batch, Candidate, Poison, TouchedMinute } from './batch.ts';
+import { batchPrefix, formBatch, touchedMinutes } from './batch.ts';
+import type { Poison, TouchedMinute } from './batch.ts';
+import { intentOf, isIntended, isMoreThanWritten, sortOut } from './batch-work.ts';
+import type { Intent, Work } from './batch-work.ts';
+import type { Command, Outcome, Recovered } from './partition-messages.ts';
+import { narrow, startSearch } from './poison-search.ts';
+import type { Search } from './poison-search.ts';
 
-/** A batch of at least this many records of which none is readable stops the partition. */
-const UNREADABLE_BATCH_RECORDS = 100;
-
-export type Command =
-  | { readonly kind: 'recover' }
-  | { readonly kind: 'read' }
-  | { readonly kind: 'find-stored'; readonly candidates: readonly Candidate[] }
-  | { readonly kind: 'bury'; readonly poison: readonly Poison[] }
-  | { readonly kind: 'insert'; readonly rows: readonly Candidate[] }
-  /** A row that must be acceptable: if it is not, the fault is ours and nobody's data is poison. */
-  | { readonly kind: 'probe-own' }
-  | { readonly kind: 'probe'; readonly rows: readonly Candidate[] }
-  | { readonly kind: 'verify'; readonly from: number; readonly to: number }
-  | { readonly kind: 'mark'; readonly minutes: readonly TouchedMinute[] }
-  | {
-      readonly kind: 'announce';
-      readonly minutes: readonly TouchedMinute[];
-      readonly nextOffset: number;
-      readonly arrivedThroughMs: number;
-    }
-  | { readonly kind: 'commit'; readonly offset: number }
-  | { readonly kind: 'halt'; readonly reason: string };
-
-export type Outcome =
-  | {
-      readonly kind: 'recovered';
-      /** What the group has committed; 0 when nothing. */
-      readonly nextOffset: number;
-      /** Behind the greatest offset in raw; 0 when raw has none of the partition. */
-      readonly storedThrough: number;
-      /** Of the log, as the bus knows it. */
-      readonly endOffset: number;
-      /** False: the log holds another record at the offset of the last row in raw. */
-      readonly isSameLog: boolean;
-      /** Minutes of the rows stored at or beyond the committed offset. */
-      readonly unmarked: readonly TouchedMinute[];
-    }
-  | { readonly kind: 'records'; readonly records: readonly BusRecord[] }
-  | { readonly kind: 'stored-found'; readonly keys: ReadonlySet<string> }
-  | { readonly kind: 'buried' }
-  | { readonly kind: 'inserted' }
-  | { readonly kind: 'insert-refused'; readonly detail: string }
-  | { readonly kind: 'insert-in-doubt' }
-  | { readonly kind: 'probed'; readonly acceptable: boolean; readonly detail: string }
-  | { readonly kind: 'verified'; readonly rowCount: number }
-  | { readonly kind: 'marked' }
-  | { readonly kind: 'announced' }
-  | { readonly kind: 'committed' };
-
-interface Work {
-  readonly batch: Batch;
-  /** What is neither stored already nor poison. */
-  readonly rows: readonly Candidate[];
-  readonly duplicateCount: number;
-  readonly refused: readonly Poison[];
-  /** Records read beyond the batch, for the next one. */
-  readonly rest: readonly BusRecord[];
+export interface MachineLimits {
+  /** A batch of more records than this of which none is readable stops the partition instead of draining it into dead letters. */
+  readonly unreadableRecordsMax: number;
 }
 
-/** Halves that are still to be tried for poison, after a row of ours was found acceptable. */
-interface Search {
-  readonly isOurs: boolean;
-  readonly open: readonly (readonly Candidate[])[];
-  readonly found: readonly Poison[];
+/**
+ * Tokens that were answered with success and stored nothing, after which the engine is not believed any more. An engine that dies again
+ * and again while it stores one batch leaves one each time, and every later owner has to pass them all.
+ */
+const PHANTOMS_MAX = 20;
+
+/** What recovery has found out about offsets ahead; all of it lies behind after a few batches. */
+interface Known {
+  readonly accountedThrough: number;
+  readonly storedThrough: number;
+  readonly vouchedThrough: number;
+  readonly replay: Intent | null;
+}
+
+/** Read and not yet part of a batch. */
+interface Ahead {
+  readonly known: Known;
+  readonly rest: readonly BusRecord[];
 }
 
 export type State =
   | { readonly phase: 'recovering' }
-  | { readonly phase: 'reading' }
-  | { readonly phase: 'finding'; readonly work: Work }
-  | { readonly phase: 'burying'; readonly work: Work; readonly poison: readonly Poison[] }
-  | { readonly phase: 'inserting'; readonly work: Work }
-  | { readonly phase: 'verifying'; readonly work: Work }
-  | { readonly phase: 'searching'; readonly work: Work; readonly search: Search }
-  | { readonly phase: 'marking'; readonly then: Progress }
-  | { readonly phase: 'announcing'; readonly then: Progress }
-  | { readonly phase: 'committing'; readonly then: Progress }
-  | { readonly phase: 'halted'; readonly reason: string };
+  | ({ readonly phase: 'reading' } & Ahead)
+  | { readonly phase: 'halted'; readonly reason: string }
+  | ({ readonly phase: WorkPhase; readonly work: Work } & Ahead)
+  | ({ readonly phase: 'finding-stored'; readonly work: Work; readonly own: ReadonlySet<string> } & Ahead)
+  | ({ readonly phase: 'burying'; readonly work: Work; readonly poison: readonly Poison[] } & Ahead)
+  | ({
+      readonly phase: 'verifying';
+      readonly work: Work;
+      /** The engine has said that it stored the rows. */
+      readonly isClaimed: boolean;
+    } & Ahead)
+  | ({ readonly phase: 'searching'; readonly work: Work; readonly search: Search } & Ahead);
 
-interface Progress {
-  readonly minutes: readonly TouchedMinute[];
-  readonly nextOffset: number;
-  readonly arrivedThroughMs: number;
-  readonly rest: readonly BusRecord[];
-  readonly tally: Tally;
-}
-
-/** What became of the records of a batch; sums to their number. */
-export interface Tally {
-  readonly stored: number;
-  readonly duplicate: number;
-  readonly dead: number;
-}
-
-const NOTHING: Tally = { stored: 0, duplicate: 0, dead: 0 };
+type WorkPhase =
+  | 'finding-own'
+  | 'intending'
+  | 'inserting'
+  | 'marking'
+  | 'announcing'
+  | 'accounting'
+  | 'committing';
 
 export const initialState: State = { phase: 'recovering' };
+
+/**
+ * Where reading begins: where the books end, or earlier where raw lacks what the books say, or where a batch was written down and never
+ * committed. Also of one whose rows have landed the minutes may not be marked yet, whatever the books say: they do not change
+ * while raw is made whole again.
+ */
+export function startOf(outcome: Recovered): number {
+  const { accountedThrough, committed, storedThrough, vouchedThrough, startOffset, intent } = outcome;
+  const wanted = Math.min(
+    accountedThrough ?? committed,
+    storedThrough < vouchedThrough ? storedThrough : Number.POSITIVE_INFINITY,
+    intent?.from ?? Number.POSITIVE_INFINITY,
+  );
+  return Math.max(startOffset, wanted);
+}
+
+/**
+ * Whether batches before the one that is to be made again would take its place in what is written down: its insert, perhaps still on
+ * its way, must be dead before that.
+ */
+export function isReplayDisplaced(outcome: Recovered): boolean {
+  const replay = pendingReplay(outcome);
+  return replay !== null && startOf(outcome) < replay.from;
+}
 
 export function nextCommand(state: State): Command {
   switch (state.phase) {
@@ -125,14 +111,18 @@ export function nextCommand(state: State): Command {
       return { kind: 'recover' };
     case 'reading':
       return { kind: 'read' };
-    case 'finding':
-      return { kind: 'find-stored', candidates: state.work.batch.candidates };
+    case 'finding-own':
+      return { kind: 'find-own', batch: state.work.batch };
+    case 'finding-stored':
+      return { kind: 'find-stored', batch: state.work.batch };
     case 'burying':
       return { kind: 'bury', poison: state.poison };
+    case 'intending':
+      return { kind: 'intend', intent: intentOf(state.work) };
     case 'inserting':
-      return { kind: 'insert', rows: state.work.rows };
+      return { kind: 'insert', work: state.work };
     case 'verifying':
-      return { kind: 'verify', from: state.work.batch.from, to: state.work.batch.to };
+      return { kind: 'verify', work: state.work };
     case 'searching': {
       if (state.search.isOurs) return { kind: 'probe-own' };
       const rows = state.search.open.at(-1);
@@ -140,13 +130,13 @@ export function nextCommand(state: State): Command {
       return { kind: 'probe', rows };
     }
     case 'marking':
-      return { kind: 'mark', minutes: state.then.minutes };
-    case 'announcing': {
-      const { minutes, nextOffset, arrivedThroughMs } = state.then;
-      return { kind: 'announce', minutes, nextOffset, arrivedThroughMs };
-    }
+      return { kind: 'mark', minutes: minutesOf(state.work) };
+    case 'announcing':
+      return { kind: 'announce', minutes: minutesOf(state.work), batch: state.work.batch };
+    case 'accounting':
+      return { kind: 'account', work: state.work, from: accountFrom(state) };
     case 'committing':
-      return { kind: 'commit', offset: state.then.nextOffset };
+      return { kind: 'commit', work: state.work };
     case 'halted':
       return { kind: 'halt', reason: state.reason };
     default:
@@ -155,36 +145,42 @@ export function nextCommand(state: State): Command {
 }
 
 /** An outcome that does not fit the phase is a bug of the driver. */
-export function evolve(state: State, outcome: Outcome): State {
+export function evolve(state: State, outcome: Outcome, limits: MachineLimits): State {
   switch (state.phase) {
     case 'recovering':
       return outcome.kind === 'recovered' ? afterRecovery(outcome) : mismatch(state, outcome);
     case 'reading':
-      return outcome.kind === 'records' ? afterRead(outcome.records) : mismatch(state, outcome);
-    case 'finding':
+      return outcome.kind === 'records'
+        ? afterRead(state.known, [...state.rest, ...outcome.records], limits)
+        : mismatch(state, outcome);
+    case 'finding-own':
+      return outcome.kind === 'own-found'
+        ? { ...state, phase: 'finding-stored', own: outcome.keys }
+        : mismatch(state, outcome);
+    case 'finding-stored':
       return outcome.kind === 'stored-found'
-        ? afterFinding(state.work, outcome.keys)
+        ? afterFinding(state, sortOut(state.work, state.own, outcome.contents))
         : mismatch(state, outcome);
     case 'burying':
-      return outcome.kind === 'buried' ? toInsert(state.work) : mismatch(state, outcome);
+      return outcome.kind === 'buried' ? toInsert(state, state.work) : mismatch(state, outcome);
+    case 'intending':
+      return outcome.kind === 'intended' ? afterIntent(state, state.work) : mismatch(state, outcome);
     case 'inserting':
       return afterInsert(state, outcome);
     case 'verifying':
-      return outcome.kind === 'verified'
-        ? afterVerify(state.work, outcome.rowCount)
-        : mismatch(state, outcome);
+      return outcome.kind === 'verified' ? afterVerify(state, outcome.rowCount) : mismatch(state, outcome);
     case 'searching':
-      return outcome.kind === 'probed'
-        ? afterProbe(state.work, state.search, outcome)
-        : mismatch(state, outcome);
+      return outcome.kind === 'probed' ? afterProbe(state, outcome) : mismatch(state, outcome);
     case 'marking':
-      return outcome.kind === 'marked' ? { phase: 'announcing', then: state.then } : mismatch(state, outcome);
+      return outcome.kind === 'marked' ? { ...state, phase: 'announcing' } : mismatch(state, outcome);
     case 'announcing':
-      return outcome.kind === 'announced'
-        ? { phase: 'committing', then: state.then }
-        : mismatch(state, outcome);
+      return outcome.kind === 'announced' ? { ...state, phase: 'accounting' } : mismatch(state, outcome);
+    case 'accounting':
+      return outcome.kind === 'accounted' ? afterAccount(state, outcome.through) : mismatch(state, outcome);
     case 'committing':
-      return outcome.kind === 'committed' ? afterRead(state.then.rest) : mismatch(state, outcome);
+      return outcome.kind === 'committed'
+        ? afterRead(state.known, state.rest, limits)
+        : mismatch(state, outcome);
     case 'halted':
       return mismatch(state, outcome);
     default:
@@ -192,158 +188,207 @@ export function evolve(state: State, outcome: Outcome): State {
   }
 }
 
-/** What the batch that is being committed came to; null in every other phase. */
-export function tallyOf(
-  state: State,
-): (Tally & { readonly nextOffset: number; readonly arrivedThroughMs: number }) | null {
-  if (state.phase !== 'committing') return null;
-  const { tally, nextOffset, arrivedThroughMs } = state.then;
-  return { ...tally, nextOffset, arrivedThroughMs };
+function pendingReplay({ intent, intentRows }: Recovered): Intent | null {
+  return intent !== null && intentRows === intent.present ? intent : null;
 }
 
-function afterRecovery(outcome: Extract<Outcome, { kind: 'recovered' }>): State {
-  const { nextOffset, storedThrough, endOffset, isSameLog } = outcome;
-  if (!isSameLog) {
-    return {
-      phase: 'halted',
-      reason: `offset ${storedThrough - 1} of the log is not the record that raw holds under it: the topic was made anew`,
-    };
+function afterRecovery(outcome: Recovered): State {
+  const { committed, accountedThrough, storedThrough, vouchedThrough, endOffset, intent, intentRows } =
+    outcome;
+  const reason = faultOfLog(outcome);
+  if (reason !== null) return { phase: 'halted', reason };
+  if (intent !== null && intentRows !== intent.present && intentRows !== intent.present + intent.rows) {
+    return { phase: 'halted', reason: halfWritten(intent, intentRows) };
   }
-  if (storedThrough > endOffset) {
-    return {
-      phase: 'halted',
-      reason: `raw holds offset ${storedThrough - 1}, but the log ends at ${endOffset}: the topic was made anew or has lost its end`,
-    };
-  }
-  if (storedThrough <= nextOffset) return { phase: 'reading' };
-  return {
-    phase: 'marking',
-    then: {
-      minutes: outcome.unmarked,
-      nextOffset: storedThrough,
-      arrivedThroughMs: 0,
-      rest: [],
-      tally: NOTHING,
-    },
+  assertThat(endOffset >= storedThrough, 'raw does not reach beyond the log');
+  const known: Known = {
+    accountedThrough: accountedThrough ?? committed,
+    storedThrough,
+    vouchedThrough,
+    replay: pendingReplay(outcome),
   };
+  return { phase: 'reading', known, rest: [] };
 }
 
-function afterRead(records: readonly BusRecord[]): State {
-  const length = batchPrefix(records);
-  if (length === 0) return { phase: 'reading' };
+/** Null when the log can be the one that raw was made from. */
+function faultOfLog({
+  isSameLog,
+  storedThrough,
+  committed,
+  accountedThrough,
+  endOffset,
+}: Recovered): string | null {
+  if (!isSameLog) {
+    return `offset ${storedThrough - 1} of the log is not the record that raw holds under it: the topic was made anew`;
+  }
+  const reached = [
+    ['raw holds rows', storedThrough],
+    ['the group has committed', committed],
+    ['the books are kept', accountedThrough ?? 0],
+  ] as const;
+  const beyond = reached.find(([, through]) => through > endOffset);
+  if (beyond === undefined) return null;
+  return `${beyond[0]} up to offset ${beyond[1] - 1}, but the log ends at ${endOffset}: the topic was made anew or has lost its end`;
+}
+
+function afterRead(known: Known, records: readonly BusRecord[], limits: MachineLimits): State {
+  const first = records[0];
+  if (first === undefined) return { phase: 'reading', known, rest: [] };
+  const length = batchLength(known, records);
+  if (length === 0) return { phase: 'reading', known, rest: records };
   const batch = formBatch(records.slice(0, length));
-  if (batch.recordCount >= UNREADABLE_BATCH_RECORDS && batch.poison.length === batch.recordCount) {
+  if (batch.records.length > limits.unreadableRecordsMax && batch.poison.length === batch.records.length) {
     const detail = batch.poison[0]?.detail ?? '';
     return {
       phase: 'halted',
-      reason: `none of the ${batch.recordCount} records from offset ${batch.from} is readable (${detail})`,
+      reason: `none of the ${batch.records.length} records from offset ${batch.from} is readable (${detail})`,
     };
   }
+  const written = isWithin(known.replay, batch.from) ? known.replay : null;
   const work: Work = {
     batch,
+    present: [],
     rows: [],
-    duplicateCount: batch.duplicateCount,
+    copies: [],
     refused: [],
-    rest: records.slice(length),
+    written,
+    isDoubted: written !== null || batch.from < known.vouchedThrough,
+    phantoms: 0,
   };
-  return { phase: 'finding', work };
+  const ahead = { known, rest: records.slice(length) };
+  return written !== null || batch.from < known.storedThrough
+    ? { phase: 'finding-own', work, ...ahead }
+    : { phase: 'finding-stored', work, own: NONE, ...ahead };
 }
 
-function afterFinding(work: Work, stored: ReadonlySet<string>): State {
-  const rows = work.batch.candidates.filter((candidate) => !stored.has(candidate.key));
-  const next: Work = {
-    ...work,
-    rows,
-    duplicateCount: work.batch.duplicateCount + work.batch.candidates.length - rows.length,
-  };
+const NONE: ReadonlySet<string> = new Set();
+
+/**
+ * How many of the records make the next batch; 0 when more must be read first. A batch that is replayed is exactly the one that was
+ * written down; any other is a prefix that one insert may carry and that does not reach over an offset from which on something
+ * else is known.
+ */
+function batchLength(known: Known, records: readonly BusRecord[]): number {
+  const { replay } = known;
+  const first = records[0]?.offset ?? 0;
+  if (replay !== null && isWithin(replay, first)) {
+    const end = records.findIndex((record) => record.offset > replay.to);
+    if (end !== -1) return end;
+    return records.at(-1)?.offset === replay.to ? records.length : 0;
+  }
+  const limits = [known.accountedThrough, known.storedThrough, known.vouchedThrough, replay?.from ?? 0];
+  const limit = Math.min(...limits.filter((offset) => offset > first));
+  const end = records.findIndex((record) => record.offset >= limit);
+  return batchPrefix(end === -1 ? records : records.slice(0, end));
+}
+
+function isWithin(intent: Intent | null, offset: number): boolean {
+  return intent !== null && offset >= intent.from && offset <= intent.to;
+}
+
+function afterFinding(ahead: Ahead, work: Work): State {
   return work.batch.poison.length > 0
-    ? { phase: 'burying', work: next, poison: work.batch.poison }
-    : toInsert(next);
+    ? { phase: 'burying', work, poison: work.batch.poison, ...aheadOf(ahead) }
+    : toInsert(ahead, work);
 }
 
-function toInsert(work: Work): State {
-  return work.rows.length === 0 ? toMark(work) : { phase: 'inserting', work };
+function toInsert(ahead: Ahead, work: Work): State {
+  if (work.rows.length === 0) return { phase: 'marking', work, ...aheadOf(ahead) };
+  if (isMoreThanWritten(work)) return toSearch(ahead, work, { isRefused: false });
+  return { phase: isIntended(work) ? 'inserting' : 'intending', work, ...aheadOf(ahead) };
 }
 
-function toMark(work: Work): State {
-  return {
-    phase: 'marking',
-    then: {
-      minutes: touchedMinutes(work.rows),
-      nextOffset: work.batch.to + 1,
-      arrivedThroughMs: work.batch.arrivedThroughMs,
-      rest: work.rest,
-      tally: {
-        stored: work.rows.length,
-        duplicate: work.duplicateCount,
-        dead: work.batch.poison.length + work.refused.length,
-      },
-    },
-  };
+function afterIntent(ahead: Ahead, work: Work): State {
+  return { phase: 'inserting', work: { ...work, written: intentOf(work) }, ...aheadOf(ahead) };
 }
 
-function afterInsert(state: Extract<State, { phase: 'inserting' }>, outcome: Outcome): State {
+function toSearch(ahead: Ahead, work: Work, options: { readonly isRefused: boolean }): State {
+  return { phase: 'searching', work, search: startSearch(work.rows, options), ...aheadOf(ahead) };
+}
+
+function aheadOf({ known, rest }: Ahead): Ahead {
+  return { known, rest };
+}
+
+function afterInsert(state: Extract<State, { phase: WorkPhase }>, outcome: Outcome): State {
   const { work } = state;
+  const ahead = aheadOf(state);
   switch (outcome.kind) {
     case 'inserted':
-      return toMark(work);
+      return work.isDoubted
+        ? { phase: 'verifying', work, isClaimed: true, ...ahead }
+        : { phase: 'marking', work, ...ahead };
     case 'insert-in-doubt':
-      return { phase: 'verifying', work };
+      return { phase: 'verifying', work, isClaimed: false, ...ahead };
+    case 'raw-lost':
+      return { phase: 'recovering' };
     case 'insert-refused':
-      return { phase: 'searching', work, search: { isOurs: true, open: [work.rows], found: [] } };
+      return toSearch(ahead, work, { isRefused: true });
     default:
       return mismatch(state, outcome);
   }
 }
 
-function afterVerify(work: Work, rowCount: number): State {
-  if (rowCount === work.rows.length) return toMark(work);
-  if (rowCount === 0) return { phase: 'inserting', work };
-  const { from, to } = work.batch;
-  return {
-    phase: 'halted',
-    reason: `offsets ${from} to ${to} should hold ${work.rows.length} rows or none, but hold ${rowCount}`,
-  };
-}
-
-function afterProbe(work: Work, search: Search, outcome: Extract<Outcome, { kind: 'probed' }>): State {
-  if (search.isOurs) {
-    if (outcome.acceptable) return { phase: 'searching', work, search: { ...search, isOurs: false } };
-    return { phase: 'halted', reason: `the warehouse refuses every row (${outcome.detail})` };
-  }
-  const rows = search.open.at(-1) ?? [];
-  let open = search.open.slice(0, -1);
-  let found = search.found;
-  const only = rows.length === 1 ? rows[0] : undefined;
-  if (!outcome.acceptable && only !== undefined)
-    found = [...found, refusedRow(work.batch, only, outcome.detail)];
-  else if (!outcome.acceptable) {
-    const half = Math.ceil(rows.length / 2);
-    open = [...open, rows.slice(half), rows.slice(0, half)];
-  }
-  if (open.length > 0) return { phase: 'searching', work, search: { isOurs: false, open, found } };
-  if (found.length === 0) {
+function afterVerify(state: Extract<State, { phase: 'verifying' }>, rowCount: number): State {
+  const { work, isClaimed } = state;
+  const ahead = aheadOf(state);
+  const intent = intentOf(work);
+  if (rowCount === intent.present + intent.rows) return { phase: 'marking', work, ...ahead };
+  if (rowCount !== intent.present) return { phase: 'halted', reason: halfWritten(intent, rowCount) };
+  if (!isClaimed) return { phase: 'inserting', work: { ...work, isDoubted: true }, ...ahead };
+  const phantoms = work.phantoms + 1;
+  if (phantoms > PHANTOMS_MAX) {
     return {
       phase: 'halted',
-      reason: `the rows from offset ${work.batch.from} are refused together but none of them alone (${outcome.detail})`,
+      reason: `the warehouse says ${phantoms} times that it has stored offsets ${intent.from} to ${intent.to}, and has no row of them`,
     };
   }
-  const bad = new Set(found.map((poison) => poison.record.offset));
-  return {
-    phase: 'burying',
-    poison: found,
-    work: {
-      ...work,
-      rows: work.rows.filter((row) => !bad.has(row.offset)),
-      refused: [...work.refused, ...found],
-    },
-  };
+  return { phase: 'inserting', work: { ...work, isDoubted: true, phantoms }, ...ahead };
 }
 
-function refusedRow(batch: Batch, row: Candidate, detail: string): Poison {
-  const record = batch.records.find((candidate) => candidate.offset === row.offset);
-  assertThat(record !== undefined, `offset ${row.offset} belongs to the batch`);
-  return { record, organization: row.event.organization, code: 'event-not-storable', detail };
+/** Before it, a stale owner may have kept the books already, cut in another way. */
+function accountFrom({ known, work }: Extract<State, { phase: WorkPhase }>): number {
+  const { from, to } = work.batch;
+  return known.accountedThrough > from && known.accountedThrough <= to ? known.accountedThrough : from;
+}
+
+function afterAccount(state: Extract<State, { phase: WorkPhase }>, through: number): State {
+  const known = { ...state.known, accountedThrough: through };
+  return { ...state, phase: through <= state.work.batch.to ? 'accounting' : 'committing', known };
+}
+
+function halfWritten({ from, to, rows, present }: Intent, found: number): string {
+  return `offsets ${from} to ${to} should hold ${present} or ${present + rows} rows, but hold ${found}: an insert was half-written`;
+}
+
+function afterProbe(
+  state: Extract<State, { phase: 'searching' }>,
+  probed: Extract<Outcome, { kind: 'probed' }>,
+): State {
+  const { work } = state;
+  const ahead = aheadOf(state);
+  const next = narrow(state.search, work.batch, probed);
+  switch (next.kind) {
+    case 'searching':
+      return { ...state, search: next.search };
+    case 'acceptable':
+      return { phase: 'intending', work, ...ahead };
+    case 'no-poison':
+      return { phase: 'halted', reason: next.reason };
+    case 'found': {
+      const { found } = next;
+      const bad = new Set(found.map((poison) => poison.record.offset));
+      const rows = work.rows.filter((row) => !bad.has(row.offset));
+      const rest: Work = { ...work, rows, refused: [...work.refused, ...found] };
+      return { phase: 'burying', poison: found, work: rest, ...ahead };
+    }
+    default:
+      return assertNever(next);
+  }
+}
+
+function minutesOf(work: Work): readonly TouchedMinute[] {
+  return touchedMinutes(work.present.length === 0 ? work.rows : [...work.present, ...work.rows]);
 }
 
 function mismatch(state: State, outcome: Outcome): never {

@@ -20,6 +20,7 @@ export function eventRecord(
     readonly timeMs?: number;
     readonly arrivedAtMs?: number;
     readonly organization?: string;
+    readonly data?: string;
   } = {},
 ): BusRecord {
   const timeMs = options.timeMs ?? NOON_MS;
@@ -33,7 +34,7 @@ export function eventRecord(
       timeMs,
       timeText: new Date(timeMs).toISOString(),
       extensions: {},
-      dataText: '{"amount":1}',
+      dataText: options.data ?? '{"amount":1}',
     },
     options.arrivedAtMs ?? NOON_MS,
   );

@@ -16,7 +16,7 @@ export interface BootstrapOptions {
 
 /**
  * Makes sure that the organization `default` exists and has an admin key. Idempotent, and safe when several instances start at
- * once with the same bootstrap key.
+ * once: with the same bootstrap key, or with none, when the catalog lets one of them mint it.
  *
  * @returns the key in clear when it was minted just now: the only moment it can be shown; else null
  * @throws invalid-config when the bootstrap key is not a key, or another key of its public id is known
@@ -28,9 +28,8 @@ export async function ensureDefaultOrganization(options: BootstrapOptions): Prom
     await ensureBootstrapKey(options, bootstrapKey);
     return null;
   }
-  if ((await catalog.apiKeys.list(DEFAULT_ORGANIZATION)).length > 0) return null;
   const minted = mintApiKey(randomBytes);
-  await catalog.apiKeys.create({
+  const created = await catalog.apiKeys.createFirst({
     publicId: minted.publicId,
     secretHash: minted.secretHash,
     organization: DEFAULT_ORGANIZATION,
@@ -39,7 +38,7 @@ export async function ensureDefaultOrganization(options: BootstrapOptions): Prom
     createdAtMs: clock.nowMs(),
     expiresAtMs: null,
   });
-  return minted.key;
+  return created === null ? null : minted.key;
 }
 
 async function ensureBootstrapKey({ catalog, clock }: BootstrapOptions, key: string): Promise<void> {

@@ -10,6 +10,8 @@ import { problemResponses } from './responses.ts';
 const Count = Type.Integer({ minimum: 0 });
 const InstantOrNull = Type.Union([Type.String({ format: 'date-time' }), Type.Null()]);
 
+const BEYOND_THE_LOG = 'progress is beyond the end of the log: it was made anew';
+
 const StatusSchema = Type.Object(
   {
     completeThrough: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
@@ -23,6 +25,9 @@ const StatusSchema = Type.Object(
         endOffset: Type.Integer({ minimum: 0, description: 'The record that will be received next' }),
         lag: Type.Integer({ minimum: 0, description: 'Records received and not yet stored' }),
         arrivedThrough: InstantOrNull,
+        halted: Type.Union([Type.String(), Type.Null()], {
+          description: 'Why nothing of it is known to be stored; null while it goes on',
+        }),
       }),
     ),
     lag: Count,
@@ -55,7 +60,11 @@ export function registerStatusRoutes(app: HttpServer, options: StatusRoutesOptio
       },
     },
     async () => {
-      // Progress is read last: a record counted as received before is then never missed for being stored meanwhile.
+      // Progress is read twice: what was stored before the bounds were read lies within them, unless the log was made anew; and a record
+      // counted as received in them is not missed for being stored meanwhile.
+      const before = new Map(
+        (await pipeline.progress(EVENTS_TOPIC)).map(({ partition, nextOffset }) => [partition, nextOffset]),
+      );
       const [bounds, deadBounds] = await Promise.all([
         bus.bounds(EVENTS_TOPIC),
         bus.bounds(DEAD_LETTERS_TOPIC),
@@ -65,14 +74,16 @@ export function registerStatusRoutes(app: HttpServer, options: StatusRoutesOptio
         pipeline.countDirty(),
       ]);
       const known = new Map(progress.map((entry) => [entry.partition, entry]));
-      const partitions = bounds.map(({ partition, endOffset }) => {
+      const partitions = bounds.map(({ partition, startOffset, endOffset }) => {
         const { nextOffset = 0, arrivedThroughMs = 0 } = known.get(partition) ?? {};
+        const isBeyond = (before.get(partition) ?? 0) > endOffset;
         return {
           partition,
           nextOffset,
           endOffset,
-          lag: Math.max(0, endOffset - nextOffset),
+          lag: isBeyond ? endOffset - startOffset : Math.max(0, endOffset - nextOffset),
           arrivedThrough: toInstant(arrivedThroughMs === 0 ? null : arrivedThroughMs),
+          halted: isBeyond ? BEYOND_THE_LOG : null,
         };
       });
       const watermarkMs = completeThroughMs(

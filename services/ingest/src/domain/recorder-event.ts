@@ -42,6 +42,20 @@ export function parseRecorded(
   return finish(value, index, context, (object) => draftRecorded(recorder, object, createId));
 }
 
+/** What a recorder's objects become, also those that are refused. */
+export function originOfRecorder(recorder: Recorder): {
+  readonly eventType: string;
+  readonly eventSource: string;
+} {
+  return { eventType: recorder.eventType, eventSource: `${RECORDER_SOURCE}:${recorder.name}` };
+}
+
+/** As `originOfRecorder`. */
+export const CUSTOM_METRIC_ORIGIN = {
+  eventType: CUSTOM_METRIC_TYPE,
+  eventSource: `${RECORDER_SOURCE}:metric`,
+};
+
 /** `{name, type: counter|gauge|histogram, value, labels?, time?, id?}`. */
 export function parseCustomMetric(
   value: unknown,

@@ -51,7 +51,7 @@ describe('PGlite catalog of a process that is killed', () => {
       await kill(writer);
     }
     expect(await storedOffset(path)).toBeGreaterThanOrEqual(acknowledged);
-  }, 60_000);
+  }, 180_000);
 });
 
 async function bundle(): Promise<string> {

@@ -1,0 +1,175 @@
+/** Statements over the buckets of one organization: what raw gives for them, and what rollups hold. */
+import { assertThat, TIER_WIDTH_MS } from '@tidemark/core';
+import type { Measure, OrganizationId, Tier } from '@tidemark/core';
+import {
+  EMPTY_QUANTILE_STATE,
+  EMPTY_UNIQUE_STATE,
+  RAW_TIME_MS,
+  rawPredicate,
+  rawStateColumns,
+  rawValueColumn,
+  ROLLUP_BUCKET_MS,
+  ROLLUP_TABLE,
+  SqlParameters,
+  STATE_COLUMNS,
+  textOf,
+} from './measure-sql.ts';
+import type { Statement } from './port.ts';
+
+/** Buckets of one tier of one organization. */
+export interface BucketSelection {
+  readonly organization: OrganizationId;
+  readonly tier: Tier;
+  /** Starts of buckets of the tier, ms since the epoch: multiples of its width. */
+  readonly bucketStartsMs: readonly number[];
+}
+
+interface Writing extends BucketSelection {
+  readonly measures: readonly Measure[];
+  readonly version: bigint;
+  readonly timeoutMs: number;
+}
+
+const INSERT_SETTINGS = { max_partitions_per_insert_block: 0, insert_deduplicate: 0, async_insert: 0 };
+
+/** Ranges that hold the buckets: neighbours are joined, so that a scan skips what lies between. */
+function bucketRanges(tier: Tier, startsMs: readonly number[]): [number, number][] {
+  const width = TIER_WIDTH_MS[tier];
+  const ranges: [number, number][] = [];
+  for (const start of startsMs.toSorted((a, b) => a - b)) {
+    assertThat(start % width === 0, `${start} is the start of a bucket of ${tier}`);
+    const last = ranges.at(-1);
+    if (last !== undefined && last[1] >= start) last[1] = start + width;
+    else ranges.push([start, start + width]);
+  }
+  return ranges;
+}
+
+/**
+ * Rows of one of the buckets. The outer bounds serve the primary key and the minmax index; the bucket list is exact.
+ *
+ * @param bound SQL of an instant that `column` is compared with
+ * @param start SQL of the start of a row's bucket, ms
+ */
+function bucketPredicate(
+  options: BucketSelection,
+  parameters: SqlParameters,
+  { column, bound, start }: { column: string; bound: (ms: string) => string; start: string },
+): string {
+  const ranges = bucketRanges(options.tier, options.bucketStartsMs);
+  const first = ranges[0];
+  const last = ranges.at(-1);
+  assertThat(first !== undefined && last !== undefined, 'at least one bucket');
+  const instant = (ms: number) => bound(parameters.bind('Int64', ms));
+  const outer = `${column} >= ${instant(first[0])} AND ${column} < ${instant(last[1])}`;
+  if (ranges.length === 1) return outer;
+  return `${outer} AND ${start} IN ${parameters.bind('Array(Int64)', [...options.bucketStartsMs])}`;
+}
+
+function isRawOfBuckets(options: BucketSelection, parameters: SqlParameters): string {
+  const width = TIER_WIDTH_MS[options.tier];
+  return bucketPredicate(options, parameters, {
+    column: 'time',
+    bound: (ms) => `fromUnixTimestamp64Milli(${ms}, 'UTC')`,
+    start: `intDiv(${RAW_TIME_MS}, ${width}) * ${width}`,
+  });
+}
+
+/** WHERE of the rollup rows of the measures in the buckets, the vanished ones left out. */
+export function rollupsOfBuckets(
+  options: BucketSelection & { readonly measures: readonly Measure[] },
+  parameters: SqlParameters,
+): string {
+  const fingerprints = options.measures.map((measure) => measure.fingerprint);
+  const isInBucket = bucketPredicate(options, parameters, {
+    column: 'bucket',
+    bound: (ms) => `toDateTime(intDiv(${ms}, 1000), 'UTC')`,
+    start: ROLLUP_BUCKET_MS,
+  });
+  return `organization = ${parameters.bind('String', options.organization)}
+    AND measure IN ${parameters.bind('Array(String)', fingerprints)}
+    AND ${isInBucket}
+    AND events > 0`;
+}
+
+export function typesPresent(options: BucketSelection & { readonly timeoutMs: number }): Statement {
+  const parameters = new SqlParameters();
+  const organization = parameters.bind('String', options.organization);
+  return {
+    sql: `SELECT DISTINCT toString(type) AS type FROM events WHERE organization = ${organization} AND ${isRawOfBuckets(options, parameters)}`,
+    parameters: parameters.values,
+    timeoutMs: options.timeoutMs,
+  };
+}
+
+/** State rows (measure, bucket, dimensions, `STATE_COLUMNS`) that raw gives for the buckets, one SELECT a measure. */
+export function rawStates(
+  options: BucketSelection & { readonly measures: readonly Measure[] },
+  parameters: SqlParameters,
+): string {
+  const width = TIER_WIDTH_MS[options.tier];
+  const isInBucket = isRawOfBuckets(options, parameters);
+  const selects = options.measures.map((measure) => {
+    const dimensions = measure.dimensions.filter((dimension) => dimension.rolledUp);
+    const values = dimensions.map((dimension) => textOf(dimension.field)).join(', ');
+    return `SELECT
+    ${parameters.bind('String', measure.fingerprint)} AS measure,
+    toDateTime(bucket_s, 'UTC') AS bucket,
+    dimensions,
+    ${rawStateColumns(measure)}
+  FROM (
+    SELECT
+      time, id,
+      intDiv(${RAW_TIME_MS}, ${width}) * ${width / 1000} AS bucket_s,
+      ${dimensions.length === 0 ? `CAST([], 'Array(String)')` : `[${values}]`} AS dimensions,
+      ${rawValueColumn(measure)}
+    FROM events
+    WHERE ${rawPredicate(measure, options.organization, parameters)}
+      AND ${isInBucket}
+  )
+  GROUP BY bucket_s, dimensions`;
+  });
+  return selects.join('\n  UNION ALL\n  ');
+}
+
+function insertInto(tier: Tier): string {
+  return `INSERT INTO ${ROLLUP_TABLE[tier]} (organization, measure, bucket, dimensions, ${STATE_COLUMNS.join(', ')}, version)`;
+}
+
+/** Makes the rollups anew of what raw holds. */
+export function recomputeStatement(options: Writing): Statement {
+  const parameters = new SqlParameters();
+  const version = parameters.bind('UInt64', options.version);
+  const organization = parameters.bind('String', options.organization);
+  return {
+    sql: `${insertInto(options.tier)}
+SELECT ${organization} AS organization, measure, bucket, dimensions, ${STATE_COLUMNS.join(', ')}, ${version} AS version
+FROM (
+  ${rawStates(options, parameters)}
+)`,
+    parameters: parameters.values,
+    settings: INSERT_SETTINGS,
+    timeoutMs: options.timeoutMs,
+  };
+}
+
+/**
+ * Empties the rows that a recomputation of this version has not written, though it was to write all that raw has: raw no longer
+ * has their combination. To be run after `recomputeStatement`; rows of a greater version stand, since whoever wrote them saw more.
+ */
+export function vanishStatement(options: Writing): Statement {
+  const parameters = new SqlParameters();
+  const version = parameters.bind('UInt64', options.version);
+  const isOfBuckets = rollupsOfBuckets(options, parameters);
+  return {
+    sql: `${insertInto(options.tier)}
+SELECT organization, measure, bucket, dimensions, 0, 0, toDecimal128(0, 12), NULL, NULL, NULL,
+  toDateTime64(0, 9, 'UTC'), '', ${EMPTY_QUANTILE_STATE}, ${EMPTY_UNIQUE_STATE}, ${version}
+FROM ${ROLLUP_TABLE[options.tier]} FINAL
+WHERE ${isOfBuckets}
+    AND version < ${version}`,
+    parameters: parameters.values,
+    settings: INSERT_SETTINGS,
+    timeoutMs: options.timeoutMs,
+  };
+}
