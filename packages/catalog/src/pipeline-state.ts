@@ -69,11 +69,19 @@ export function createPipelineState(executor: Pick<SqlExecutor, 'query'>): Pipel
     async progress(topic) {
       return (await executor.query<ProgressRow>(SELECT_PROGRESS, [topic])).map(toPartitionProgress);
     },
-    async markDirty(buckets, nowMs) {
-      await mark(executor, buckets, nowMs, TIER_SETTLE_MS);
+    async markDirty(buckets, nowMs, holder) {
+      await mark(executor, buckets, {
+        nowMs,
+        settleMs: TIER_SETTLE_MS,
+        holder: holder ?? null,
+        untilMs: null,
+      });
     },
     async markDirtyNow(buckets, nowMs) {
-      await mark(executor, buckets, nowMs, NO_SETTLE_MS);
+      await mark(executor, buckets, { nowMs, settleMs: NO_SETTLE_MS, holder: null, untilMs: null });
+    },
+    async holdDirty(buckets, nowMs, { holder, untilMs }) {
+      await mark(executor, buckets, { nowMs, settleMs: TIER_SETTLE_MS, holder, untilMs });
     },
     async claimDirty(options) {
       const rows = await executor.query<ClaimedRow>(CLAIM_DIRTY, toClaimParameters(options));
@@ -148,11 +156,18 @@ export function createPipelineState(executor: Pick<SqlExecutor, 'query'>): Pipel
   };
 }
 
+interface Marking {
+  readonly nowMs: number;
+  readonly settleMs: Readonly<Record<Tier, number>>;
+  readonly holder: string | null;
+  /** Null: the holder's hold is over. */
+  readonly untilMs: number | null;
+}
+
 async function mark(
   executor: Pick<SqlExecutor, 'query'>,
   buckets: readonly DirtyBucket[],
-  nowMs: number,
-  settleMs: Readonly<Record<Tier, number>>,
+  { nowMs, settleMs, holder, untilMs }: Marking,
 ): Promise<void> {
   const distinct = sortDistinct(buckets);
   for (let from = 0; from < distinct.length; from += MARKS_PER_STATEMENT_MAX) {
@@ -163,6 +178,8 @@ async function mark(
       chunk.map((bucket) => bucket.bucketStartMs),
       chunk.map((bucket) => settleMs[bucket.tier]),
       nowMs,
+      holder,
+      untilMs,
     ]);
   }
 }

@@ -89,6 +89,14 @@ export interface Claim {
   readonly buckets: readonly ClaimedBucket[];
 }
 
+/** Somebody is about to store rows in buckets that may be closed. */
+export interface Hold {
+  /** The same name marks the buckets when the rows are stored, also after a restart. Not empty. */
+  readonly holder: string;
+  /** After this the hold is over by itself: its holder has died. */
+  readonly untilMs: number;
+}
+
 export interface ClaimOptions {
   /** Only buckets that end at or before this instant. */
   readonly closedThroughMs: number;
@@ -112,9 +120,15 @@ export interface PipelineState {
   progress(topic: string): Promise<readonly PartitionProgress[]>;
   /**
    * Marks buckets, replacing older marks. The first claim of a bucket is delayed by tier (`TIER_SETTLE_MS`), so that a day is not
-   * recomputed for each of a thousand late events; a mark that waits already keeps its time.
+   * recomputed for each of a thousand late events; a mark that waits already keeps its time. Ends the holder's hold of them.
    */
-  markDirty(buckets: readonly DirtyBucket[], nowMs: number): Promise<void>;
+  markDirty(buckets: readonly DirtyBucket[], nowMs: number, holder?: string): Promise<void>;
+  /**
+   * Marks buckets BEFORE rows are stored in them: from here on no earlier claim clears them, and nobody claims them before every
+   * holder has marked them again by `markDirty`, or the latest hold is over. So what a question has counted in raw is not lost from
+   * sight again because a rollup that was made without it stands in for raw.
+   */
+  holdDirty(buckets: readonly DirtyBucket[], nowMs: number, hold: Hold): Promise<void>;
   /** As `markDirty`, and due at once in every tier, also where a mark waits already: somebody wants the rollups made again now. */
   markDirtyNow(buckets: readonly DirtyBucket[], nowMs: number): Promise<void>;
   /** One tier, one organization (the one that waits longest), at most `maxBuckets`; null when nothing is due. */

@@ -9,6 +9,7 @@ import {
   type Replicas,
   withoutClose,
 } from './harness.ts';
+import { describeHolds } from './holds.ts';
 import { describeKeys } from './keys.ts';
 import { describeLedger } from './ledger.ts';
 import { describeReceipts } from './receipts.ts';
@@ -46,6 +47,7 @@ export function describeCatalog(name: string, harness: CatalogHarness): void {
     describeProgress(() => replicas);
     describeClaims(() => replicas);
     describeMarks(() => replicas);
+    describeHolds(() => replicas);
     describeLedger(() => replicas);
     describeReceipts(() => replicas);
   });

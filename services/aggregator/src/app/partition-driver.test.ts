@@ -412,7 +412,27 @@ describe('an insert in doubt', () => {
       await sleep(ms, signal);
     };
     await drive(world);
-    expect(world.journal.slice(0, 4)).toEqual(['commit', 'insert', 'commit', 'insert']);
+    expect(world.journal.slice(0, 5)).toEqual(['commit', 'insert', 'hold', 'commit', 'insert']);
+    expect([...world.rows.keys()]).toEqual([0]);
+  });
+
+  it('counts as written down when it was asked for, not when the answer was read', async () => {
+    const world = worldOf(eventRecord(0));
+    // The process is stopped while the answer is on its way.
+    world.fail('commit', () => world.clock.set(world.clock.nowMs() + MINUTE_MS));
+    await drive(world);
+    expect(world.journal.slice(0, 4)).toEqual(['commit', 'hold', 'commit', 'insert']);
+    expect([...world.rows.keys()]).toEqual([0]);
+  });
+
+  it('is not sent when its hold was answered long ago', async () => {
+    const world = worldOf(eventRecord(0, { timeMs: NOON_MS - 3 * HOUR_MS }));
+    world.fail('hold', () => world.clock.set(world.clock.nowMs() + MINUTE_MS));
+    const { retries } = await drive(world);
+    expect(retries).toEqual(['insert']);
+    expect(world.journal.slice(0, 5)).toEqual(['commit', 'hold', 'commit', 'hold', 'insert']);
+    expect(world.held).toHaveLength(2);
+    expect([...world.rows.keys()]).toEqual([0]);
   });
 });
 
@@ -503,6 +523,17 @@ describe('marks', () => {
       buckets.filter(({ tier, bucketStartMs }) => tier === '1m' && bucketStartMs === NOON_MS - 3 * HOUR_MS),
     );
     expect(lateMinutes.filter((buckets) => buckets.length === 1)).toHaveLength(2);
+    // Before each late row is sent, and the open day is not held.
+    expect(world.held.map((buckets) => buckets.map(({ tier }) => tier))).toEqual([
+      ['1m', '15m'],
+      ['1m', '15m'],
+    ]);
+    expect(world.journal.filter((call) => call === 'hold' || call === 'mark').slice(-4)).toEqual([
+      'hold',
+      'mark',
+      'hold',
+      'mark',
+    ]);
     expect(world.marked).toHaveLength(3);
   });
 });

@@ -6,7 +6,7 @@ import type { Ledger, PipelineState } from '@tidemark/catalog';
 import { DEAD_LETTERS_TOPIC, encodeDeadLetter, encodeFlush, FLUSHES_TOPIC } from '@tidemark/contracts';
 import type { EventBatch, EventStore } from '@tidemark/warehouse';
 import type { Logger } from '@tidemark/runtime';
-import { minutesByOrganization } from '../domain/batch.ts';
+import { minutesByOrganization, touchedMinutes } from '../domain/batch.ts';
 import type { Batch, Poison, TouchedMinute } from '../domain/batch.ts';
 import { insertToken, intentOf, toAccount } from '../domain/batch-work.ts';
 import type { Intent, Work } from '../domain/batch-work.ts';
@@ -49,7 +49,7 @@ export interface Tally {
 export interface DriverDependencies {
   readonly bus: Pick<Bus, 'publish'>;
   readonly events: EventStore;
-  readonly pipeline: Pick<PipelineState, 'markDirty' | 'progress'>;
+  readonly pipeline: Pick<PipelineState, 'holdDirty' | 'markDirty' | 'progress'>;
   readonly ledger: Pick<Ledger, 'account' | 'accountedThrough'>;
   readonly progress: ProgressRecorder;
   readonly clock: Clock;
@@ -60,10 +60,15 @@ export interface DriverDependencies {
   readonly onRetry: (command: Command['kind']) => void;
 }
 
-/** Far below the time in which the engine forgets a token (`EVENTS_TOKENS_REMEMBERED`), above that of a slow commit. */
-const INTENT_FRESH_MS = 5_000;
+/**
+ * How old may be what was written down before an insert when it is sent: far below the time in which the engine forgets a token
+ * (`EVENTS_TOKENS_REMEMBERED`), above that of a slow commit.
+ */
+const WRITTEN_FRESH_MS = 5 * SECOND_MS;
 /** Longer than an insert lives that nobody waits for any more: its time-out in the engine, and the way there. */
 const INSERT_LIFE_MS = MINUTE_MS;
+/** Longer than an insert can land after its buckets were held, with room for clocks that differ. */
+const HOLD_MS = INSERT_LIFE_MS + WRITTEN_FRESH_MS + 25 * SECOND_MS;
 /** How long raw is believed to hold what it held, while nothing fails. */
 const RAW_SEEN_MS = 10 * SECOND_MS;
 /** Minutes named in one flush message. */
@@ -325,7 +330,7 @@ class PartitionDriver {
     try {
       const token = insertToken(topic, partition, work);
       const batch = toEventBatch(this.partition, work.rows);
-      await this.on.events.insert(batch, token, () => this.assertIntended(work));
+      await this.on.events.insert(batch, token, () => this.beforeSend(work));
     } catch (error) {
       if (isAppError(error, 'insert-in-doubt')) {
         this.rawSeenAtMs = Number.NEGATIVE_INFINITY;
@@ -338,18 +343,29 @@ class PartitionDriver {
   }
 
   /**
-   * A process that was stopped for long may have lost the partition without knowing it, and the engine forgets tokens: what was
-   * written down a while ago is written down again, which only the owner can.
+   * Holds the closed buckets of the rows: until they are marked again, an answer that has counted a row is not replaced by one made
+   * without it. And a process that was stopped for long may have lost the partition without knowing it, while the engine forgets
+   * tokens: what was written down a while ago is written down again, which only the owner can.
    */
-  private async assertIntended(work: Work): Promise<void> {
-    if (this.isIntentFresh()) return;
-    await this.intend(intentOf(work));
-    if (!this.isIntentFresh())
-      throw new AppError('bus-unavailable', `the commit took longer than ${INTENT_FRESH_MS} ms`);
+  private async beforeSend(work: Work): Promise<void> {
+    const askedAtMs = this.on.clock.nowMs();
+    const buckets = this.marks.closable(bucketsOf(touchedMinutes(work.rows)), askedAtMs);
+    if (buckets.length > 0) {
+      const hold = { holder: this.holder, untilMs: askedAtMs + HOLD_MS };
+      await this.on.pipeline.holdDirty(buckets, askedAtMs, hold);
+    }
+    if (!this.isFresh(this.intendedAtMs)) await this.intend(intentOf(work));
+    if (!this.isFresh(askedAtMs) || !this.isFresh(this.intendedAtMs))
+      throw new AppError('bus-unavailable', `writing down what is sent took over ${WRITTEN_FRESH_MS} ms`);
   }
 
-  private isIntentFresh(): boolean {
-    return isWithin(this.intendedAtMs, INTENT_FRESH_MS, this.on.clock.nowMs());
+  private isFresh(writtenAtMs: number): boolean {
+    return isWithin(writtenAtMs, WRITTEN_FRESH_MS, this.on.clock.nowMs());
+  }
+
+  /** The same for every owner of the partition. */
+  private get holder(): string {
+    return `${this.partition.topic}/${this.partition.partition}`;
   }
 
   /** A row behind a hole would vouch for the hole. */
@@ -381,7 +397,7 @@ class PartitionDriver {
     const nowMs = this.on.clock.nowMs();
     const needed = this.marks.needed(bucketsOf(minutes), nowMs);
     if (needed.length > 0) {
-      await this.on.pipeline.markDirty(needed, nowMs);
+      await this.on.pipeline.markDirty(needed, nowMs, this.holder);
       this.marks.remember(needed);
     }
     return { kind: 'marked' };

@@ -29,7 +29,7 @@ const FAILURE_PAUSE_MS = 2 * SECOND_MS;
 const REMARK_MINUTES = 5_000;
 
 export interface RollupWorkerDependencies {
-  readonly pipeline: Omit<PipelineState, 'markDirtyNow' | 'countDirtyWithin'>;
+  readonly pipeline: Omit<PipelineState, 'holdDirty' | 'markDirtyNow' | 'countDirtyWithin'>;
   readonly rollups: Pick<RollupStore, 'recompute' | 'greatestVersion'>;
   readonly events: Pick<EventStore, 'allMinutes'>;
   readonly measures: readonly Measure[];

@@ -69,6 +69,7 @@ export class TestWorld {
   readonly log: BusRecord[] = [];
   readonly rows = new Map<number, EventRow>();
   readonly published: { readonly topic: string; readonly key: string; readonly value: Buffer }[] = [];
+  readonly held: (readonly DirtyBucket[])[] = [];
   readonly marked: (readonly DirtyBucket[])[] = [];
   readonly progress: PartitionProgress[] = [];
   readonly accounts: BatchAccount[] = [];
@@ -144,6 +145,10 @@ export class TestWorld {
 
   readonly pipeline: PipelineState = {
     ...UNUSED_PIPELINE,
+    holdDirty: async (buckets: readonly DirtyBucket[]) => {
+      await this.step('hold');
+      this.held.push(buckets);
+    },
     markDirty: async (buckets: readonly DirtyBucket[]) => {
       await this.step('mark');
       this.marked.push(buckets);

@@ -31,11 +31,16 @@ export class MarkMemory {
 
   /** Those of the buckets whose mark must be written now. */
   needed(buckets: readonly DirtyBucket[], nowMs: number): readonly DirtyBucket[] {
+    const closable = new Set(this.closable(buckets, nowMs));
+    return buckets.filter((bucket) => closable.has(bucket) || !this.marked.has(keyOf(bucket)));
+  }
+
+  /** Those of the buckets that may be closed already. */
+  closable(buckets: readonly DirtyBucket[], nowMs: number): readonly DirtyBucket[] {
     const closableThroughMs = Math.max(nowMs, this.saidThroughMs);
-    return buckets.filter((bucket) => {
-      const endMs = this.marked.get(keyOf(bucket));
-      return endMs === undefined || endMs <= closableThroughMs;
-    });
+    return buckets.filter(
+      ({ tier, bucketStartMs }) => bucketStartMs + TIER_WIDTH_MS[tier] <= closableThroughMs,
+    );
   }
 
   /** Call after the marks are durable. */

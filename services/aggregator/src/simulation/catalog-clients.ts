@@ -18,7 +18,9 @@ export function createSimulatedPipelineState(
   return {
     recordProgress: (progress) => call('recordProgress', () => pipeline.recordProgress(progress)),
     progress: () => call('progress', () => pipeline.progress()),
-    markDirty: (buckets, nowMs) => call('markDirty', () => pipeline.markDirty(buckets, nowMs)),
+    markDirty: (buckets, nowMs, holder) =>
+      call('markDirty', () => pipeline.markDirty(buckets, nowMs, holder)),
+    holdDirty: (buckets, nowMs, hold) => call('holdDirty', () => pipeline.holdDirty(buckets, nowMs, hold)),
     claimDirty: (options) => call('claimDirty', () => pipeline.claimDirty(options)),
     clearDirty: (claim) => call('clearDirty', () => pipeline.clearDirty(claim)),
     releaseClaim: (claim) => call('releaseClaim', () => pipeline.releaseClaim(claim)),

@@ -1,6 +1,13 @@
 /** The catalog, simulated: the marks of dirty buckets and the progress of partitions, each call one atomic step. */
 import { TIER_SETTLE_MS, TIER_WIDTH_MS } from '@tidemark/core';
-import type { Claim, ClaimedBucket, ClaimOptions, DirtyBucket, PartitionProgress } from '@tidemark/catalog';
+import type {
+  Claim,
+  ClaimedBucket,
+  ClaimOptions,
+  DirtyBucket,
+  Hold,
+  PartitionProgress,
+} from '@tidemark/catalog';
 import { bucketKey } from './rollups.ts';
 
 interface Mark {
@@ -10,10 +17,13 @@ interface Mark {
   notBeforeMs: number | null;
   leaseUntilMs: number;
   claimVersion: bigint | null;
+  readonly holders: Set<string>;
+  heldUntilMs: number;
 }
 
 export interface CatalogObserver {
   onProgress(progress: PartitionProgress): void;
+  onCleared(bucket: DirtyBucket): void;
 }
 
 /** What `packages/catalog` says in SQL, said in memory. */
@@ -55,7 +65,23 @@ export class SimulatedPipeline {
     }
   }
 
-  markDirty(buckets: readonly DirtyBucket[], nowMs: number): void {
+  markDirty(buckets: readonly DirtyBucket[], nowMs: number, holder?: string): void {
+    this.mark(buckets, nowMs);
+    if (holder === undefined) return;
+    for (const bucket of buckets) this.marks.get(bucketKey(bucket))?.holders.delete(holder);
+  }
+
+  holdDirty(buckets: readonly DirtyBucket[], nowMs: number, { holder, untilMs }: Hold): void {
+    this.mark(buckets, nowMs);
+    for (const bucket of buckets) {
+      const known = this.marks.get(bucketKey(bucket));
+      if (known === undefined) continue;
+      known.holders.add(holder);
+      known.heldUntilMs = Math.max(known.heldUntilMs, untilMs);
+    }
+  }
+
+  private mark(buckets: readonly DirtyBucket[], nowMs: number): void {
     const mark = this.draw();
     for (const bucket of buckets) {
       const known = this.marks.get(bucketKey(bucket));
@@ -68,6 +94,8 @@ export class SimulatedPipeline {
           notBeforeMs,
           leaseUntilMs: 0,
           claimVersion: null,
+          holders: new Set(),
+          heldUntilMs: 0,
         });
         continue;
       }
@@ -81,8 +109,11 @@ export class SimulatedPipeline {
   claimDirty({ nowMs, closedThroughMs, leaseMs, maxBuckets, measures }: ClaimOptions): Claim | null {
     if (!this.areAdopted(measures)) return null;
     const due = [...this.marks.values()].filter(
-      ({ bucket, notBeforeMs, leaseUntilMs }) =>
-        leaseUntilMs <= nowMs && (notBeforeMs ?? nowMs) <= nowMs && endMs(bucket) <= closedThroughMs,
+      ({ bucket, notBeforeMs, leaseUntilMs, holders, heldUntilMs }) =>
+        leaseUntilMs <= nowMs &&
+        (notBeforeMs ?? nowMs) <= nowMs &&
+        (holders.size === 0 || heldUntilMs <= nowMs) &&
+        endMs(bucket) <= closedThroughMs,
     );
     const first = due.sort(byTierAndWait)[0];
     if (first === undefined) return null;
@@ -97,6 +128,7 @@ export class SimulatedPipeline {
       mark.claimVersion = version;
       mark.notBeforeMs = null;
       mark.waitingSinceMs = nowMs;
+      mark.holders.clear();
     }
     const buckets = picked.map(({ bucket, mark }): ClaimedBucket => ({ ...bucket, mark }));
     return { measures, version, buckets };
@@ -105,7 +137,9 @@ export class SimulatedPipeline {
   clearDirty(claim: Claim): void {
     if (this.areAdopted(claim.measures)) {
       for (const bucket of claim.buckets) {
-        if (this.marks.get(bucketKey(bucket))?.mark === bucket.mark) this.marks.delete(bucketKey(bucket));
+        if (this.marks.get(bucketKey(bucket))?.mark !== bucket.mark) continue;
+        this.marks.delete(bucketKey(bucket));
+        this.observer.onCleared(bucket);
       }
     }
     this.releaseClaim(claim);

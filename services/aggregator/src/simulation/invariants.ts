@@ -1,12 +1,12 @@
 /** What must hold at every moment, and what must hold when all is over. The first breach ends the simulation. */
-import type { BatchAccount, Outcomes, PartitionProgress } from '@tidemark/catalog';
+import type { BatchAccount, DirtyBucket, Outcomes, PartitionProgress } from '@tidemark/catalog';
 import type { CommittedOffset } from '@tidemark/bus';
 import { deadLetterId, EVENTS_TOPIC } from '@tidemark/contracts';
 import type { SimulatedBooks } from './books.ts';
 import type { SimulatedPipeline } from './catalog.ts';
 import { ARRIVAL_JITTER_MS } from './producers.ts';
 import type { RawRow } from './raw.ts';
-import { bucketsOfRow } from './rollups.ts';
+import { bucketKey, bucketsOfRow } from './rollups.ts';
 import type { BucketTable } from './rollups.ts';
 import type { Truth } from './truth.ts';
 
@@ -26,6 +26,8 @@ export class Invariants {
   private readonly onBreach: (what: string) => void;
   private readonly rows = new Map<number, Map<number, RawRow>>();
   private readonly checkedThrough = new Map<number, number>();
+  /** The sequence of the newest row in each bucket. */
+  private readonly newest = new Map<string, number>();
 
   constructor(onBreach: (what: string) => void) {
     this.onBreach = onBreach;
@@ -60,12 +62,21 @@ export class Invariants {
     this.rows.set(partition, rows);
     if (rows.has(offset)) this.report(`I2: offset ${partition}/${offset} is in raw twice`);
     rows.set(offset, row);
+    for (const bucket of bucketsOfRow(row)) this.newest.set(bucketKey(bucket), row.sequence);
     const expected = this.stores.truth.of(partition)[offset];
     if (expected === undefined) this.report(`I2: raw holds ${partition}/${offset}, which the log does not`);
     else if (expected.fate !== 'stored')
       this.report(`I2: ${partition}/${offset} is in raw and should be ${expected.fate}`);
     else if (expected.dataText !== row.dataText)
       this.report(`I2: ${partition}/${offset} is in raw with other content`);
+  }
+
+  /** I10: raw has answered for the bucket so far, so what stands in for it must have seen as much. */
+  onCleared(bucket: DirtyBucket): void {
+    if (this.stores.buckets.hasSeen(bucket, this.newest.get(bucketKey(bucket)) ?? 0)) return;
+    this.report(
+      `I10: the mark of the ${bucket.tier} bucket of ${bucket.bucketStartMs} is cleared, and its rollup lacks a row of raw`,
+    );
   }
 
   /** I5: a committed offset never goes back, and whatever lies before it is durable, marked and in the books. */

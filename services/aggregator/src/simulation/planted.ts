@@ -118,6 +118,12 @@ const markAfterCommit: Spoil = (ports, spell, clock) => {
   };
 };
 
+/** A late row is stored while somebody makes the rollup of its bucket without it. */
+const holdNothing: Spoil = (ports, spell) => ({
+  spell,
+  ports: { ...ports, pipeline: { ...ports.pipeline, holdDirty: async () => undefined } },
+});
+
 /** The books of a batch that an earlier owner has begun are thought to be kept. */
 const skipFirstAccount: Spoil = (ports, spell) => {
   let isFirst = spell.committed?.metadata.includes('"rows"') === true;
@@ -148,5 +154,16 @@ export const PLANTED: Readonly<Record<string, Omit<WorldOptions, 'seed'>>> = {
     rates: { slow: 0, slowEncoding: 1, crash: 0, pauseIntervalMs: 4_000, longPauses: 0.7 },
   },
   'marking after the commit': { spoil: markAfterCommit },
+  'storing late rows in buckets nobody holds': {
+    spoil: holdNothing,
+    rates: {
+      slow: 0.2,
+      slowInsert: 0.4,
+      lateInsert: 0,
+      crash: 0.02,
+      warehouseCrashIntervalMs: 0,
+      outageIntervalMs: 0,
+    },
+  },
   'leaving out the books of what is made again': { spoil: skipFirstAccount },
 };
