@@ -11,7 +11,7 @@ import {
   type Flow,
   type FlowSample,
 } from '../domain/fair-share.ts';
-import { measureBacklog, type StoredOffsets } from '../domain/log-progress.ts';
+import { measureBacklog, sumLags, type StoredOffsets } from '../domain/log-progress.ts';
 import { refill, secondsUntilRefilled, type RefillRate, type TokenBucket } from '../domain/token-bucket.ts';
 import { createAcceptedByAll } from './accepted-by-all.ts';
 
@@ -77,7 +77,7 @@ export function createBackpressure(dependencies: BackpressureDependencies): Back
   async function sample(): Promise<void> {
     const bounds = await dependencies.bus.bounds(EVENTS_TOPIC);
     const stored = await readProgress(dependencies);
-    const { backlogRecords, storedRecords, madeAnew } = measureBacklog(bounds, stored, before);
+    const { partitions, madeAnew } = measureBacklog(bounds, stored, before);
     for (const [partition, formerOffset] of madeAnew) {
       if (before?.madeAnew.has(partition) === true) continue;
       log.error({ partition, formerOffset }, 'progress is beyond the end of the log: it was made anew');
@@ -86,12 +86,12 @@ export function createBackpressure(dependencies: BackpressureDependencies): Back
     const acceptedByAll = await accepted.sinceLast(clock.nowMs());
     fairShare = observeFlow(
       fairShare,
-      { atMs: clock.nowMs(), backlogRecords, storedRecords, flows, acceptedByAll },
+      { atMs: clock.nowMs(), partitions, flows, acceptedByAll },
       limits.fairBacklogMs,
     );
     flows = new Map();
     buckets = new Map([...buckets].filter(([organization]) => fairShare.limits.has(organization)));
-    telemetry.set('tidemark_ingest_backlog_records', backlogRecords);
+    telemetry.set('tidemark_ingest_backlog_records', sumLags(partitions).backlogRecords);
     telemetry.set('tidemark_ingest_unknown_partitions', madeAnew.size);
     telemetry.set('tidemark_ingest_backlog_drain_seconds', drainSeconds(fairShare.samples));
     telemetry.set('tidemark_ingest_limited_organizations', fairShare.limits.size);
@@ -149,8 +149,8 @@ export function createBackpressure(dependencies: BackpressureDependencies): Back
 
   return {
     assertRoom(organization) {
-      const backlogRecords = newestSample()?.backlogRecords ?? 0;
-      if (backlogRecords > limits.backlogRecordsMax) {
+      const newest = newestSample();
+      if (newest !== null && sumLags(newest.partitions).backlogRecords > limits.backlogRecordsMax) {
         telemetry.increment('tidemark_ingest_backpressure_refusals_total', 1, { reason: 'backlog' });
         const detail = `more than ${limits.backlogRecordsMax} events wait to be stored`;
         throw new AppError('overloaded', detail, { retryAfterSeconds: BACKLOG_RETRY_AFTER_SECONDS });
@@ -183,8 +183,10 @@ async function readProgress({ pipeline }: BackpressureDependencies): Promise<Sto
 function drainSeconds(samples: readonly FlowSample[]): number {
   const [oldest] = samples;
   const newest = samples.at(-1);
-  if (oldest === undefined || newest === undefined || newest.backlogRecords === 0) return 0;
-  const storedRecords = newest.storedRecords - oldest.storedRecords;
+  if (oldest === undefined || newest === undefined) return 0;
+  const { backlogRecords, storedRecords: storedNow } = sumLags(newest.partitions);
+  if (backlogRecords === 0) return 0;
+  const storedRecords = storedNow - sumLags(oldest.partitions).storedRecords;
   if (storedRecords === 0) return Number.POSITIVE_INFINITY;
-  return (newest.backlogRecords * (newest.atMs - oldest.atMs)) / SECOND_MS / storedRecords;
+  return (backlogRecords * (newest.atMs - oldest.atMs)) / SECOND_MS / storedRecords;
 }

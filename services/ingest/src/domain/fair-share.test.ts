@@ -37,6 +37,10 @@ interface World {
   readonly seconds: number;
   /** How many processes take events. */
   readonly processes?: number;
+  /** Of the log: events and capacity are spread evenly over them. */
+  readonly partitions?: number;
+  /** How many of the partitions stand still at an instant (s). */
+  readonly frozen?: (atSeconds: number) => number;
 }
 
 interface Second {
@@ -57,14 +61,20 @@ interface Process {
 }
 
 /** Senders, processes, a log that is stored in order, and the limits of this module, in steps of a tenth of a second. */
-function simulate({ senders, capacity, seconds, processes: count = 1 }: World): readonly Second[] {
+function simulate({
+  senders,
+  capacity,
+  seconds,
+  processes: count = 1,
+  partitions: width = 1,
+  frozen = () => 0,
+}: World): readonly Second[] {
   const history: Second[] = [];
   const processes = Array.from(
     { length: count },
     (): Process => ({ state: initialFairShare, flows: new Map(), buckets: new Map() }),
   );
-  let backlog = 0;
-  let stored = 0;
+  const partitions = Array.from({ length: width }, () => ({ backlog: 0, stored: 0 }));
   /** Of the second that has begun, and of the one before: what is on record is a second late. */
   let current = new Map<OrganizationId, number>();
   let recorded = new Map<OrganizationId, number>();
@@ -74,8 +84,12 @@ function simulate({ senders, capacity, seconds, processes: count = 1 }: World): 
       for (const one of processes) {
         const sample = {
           atMs: at * 1_000,
-          backlogRecords: Math.round(backlog),
-          storedRecords: Math.round(stored),
+          partitions: new Map(
+            partitions.map(({ backlog, stored }, partition) => [
+              partition,
+              { backlogRecords: Math.round(backlog), storedRecords: Math.round(stored) },
+            ]),
+          ),
           flows: one.flows,
           acceptedByAll: recorded,
         };
@@ -90,16 +104,21 @@ function simulate({ senders, capacity, seconds, processes: count = 1 }: World): 
       const takers = sender.on === undefined ? processes : processes.slice(sender.on, sender.on + 1);
       for (const one of takers) {
         const wanted = sender.demand(at) / TICKS_PER_SECOND / takers.length;
-        if (wanted > 0) backlog += send(one, organization(sender.name), wanted, at * 1_000);
+        if (wanted === 0) continue;
+        const accepted = send(one, organization(sender.name), wanted, at * 1_000);
+        for (const partition of partitions) partition.backlog += accepted / width;
       }
     }
-    const storedNow = Math.min(backlog, capacity(at) / TICKS_PER_SECOND);
-    backlog -= storedNow;
-    stored += storedNow;
+    for (const partition of partitions.slice(frozen(at))) {
+      const storedNow = Math.min(partition.backlog, capacity(at) / TICKS_PER_SECOND / width);
+      partition.backlog -= storedNow;
+      partition.stored += storedNow;
+    }
   }
   return history;
 
   function toSecond(at: number): Second {
+    const backlog = partitions.reduce((sum, partition) => sum + partition.backlog, 0);
     const limits = processes.flatMap(({ state }) => [...state.limits]);
     return {
       at,
@@ -225,6 +244,32 @@ describe('observeFlow', () => {
     expect(history.at(-1)?.backlog).toBeGreaterThan(100 * CAPACITY);
   });
 
+  it.each([
+    ['a third', 2],
+    ['half', 3],
+    ['most', 5],
+  ])('limits nobody when %s of the partitions stand still for a while, and go on', (_what, count) => {
+    for (const pauseSeconds of [3, 8, 12, 60, 300]) {
+      const senders = [
+        { name: 'large', demand: steady(CAPACITY * 0.6) },
+        { name: 'small', demand: steady(CAPACITY * 0.1) },
+      ];
+      const frozen = (at: number) => (at >= 20 && at < 20 + pauseSeconds ? count : 0);
+      const history = simulate({ senders, capacity: steady(CAPACITY), seconds: 600, partitions: 6, frozen });
+      const limited = history.filter((second) => second.limited.size > 0).map(({ at }) => at);
+      expect({ pauseSeconds, limited }).toEqual({ pauseSeconds, limited: [] });
+    }
+  });
+
+  it('still tells overload when some of the partitions stand still', () => {
+    const history = simulate({
+      ...{ senders: FLOOD, capacity: steady(CAPACITY), seconds: 120, partitions: 6 },
+      frozen: (at) => (at >= 60 ? 2 : 0),
+    });
+    const limited = history.slice(60).filter((second) => second.limited.has(organization('flooder')));
+    expect(limited.length).toBeGreaterThan(60 * 0.8);
+  });
+
   it('limits nobody who sends less than is stored after an outage, whatever has piled up', () => {
     const senders = [
       { name: 'large', demand: steady(CAPACITY * 0.7) },
@@ -255,24 +300,22 @@ describe('observeFlow', () => {
       const flows = new Map([[organization('flooder'), { acceptedEvents: 50_000, refusedRequests: 0 }]]);
       const acceptedByAll = new Map([[organization('flooder'), 50_000]]);
       const sample = {
-        backlogRecords: 40_000 * second,
-        storedRecords: 10_000 * second,
+        partitions: new Map([[0, { backlogRecords: 40_000 * second, storedRecords: 10_000 * second }]]),
         flows,
         acceptedByAll,
       };
       state = observeFlow(state, { atMs: second * 1_000, ...sample }, FAIR_BACKLOG_MS);
     }
     expect(state.limits.size).toBe(1);
+    const lag = { backlogRecords: 1_600_000, storedRecords: 400_000 };
     const next = {
-      backlogRecords: 1_600_000,
-      storedRecords: 400_000,
+      partitions: new Map([[0, lag]]),
       flows: new Map<OrganizationId, Flow>(),
       acceptedByAll: new Map<OrganizationId, number>(),
     };
     expect(observeFlow(state, { atMs: 90_000, ...next }, FAIR_BACKLOG_MS).limits.size).toBe(0);
-    expect(observeFlow(state, { atMs: 30_000, ...next, storedRecords: 5 }, FAIR_BACKLOG_MS).limits.size).toBe(
-      0,
-    );
+    const anew = { ...next, partitions: new Map([[0, { ...lag, storedRecords: 5 }]]) };
+    expect(observeFlow(state, { atMs: 30_000, ...anew }, FAIR_BACKLOG_MS).limits.size).toBe(0);
   });
 
   it('never limits a single organization that sends less than is stored', () => {

@@ -2,8 +2,9 @@
  * Who must send less while the pipeline is behind. All organizations share one log, so what one sends too much waits in front of
  * what the others send. Pure: samples go in once a second, limits come out.
  *
- * An outage is not overload: while nothing is stored nobody is limited, and the log takes what comes until its own bound. Limits
- * begin when the backlog would take longer than `fairBacklogMs` to drain AND more is sent than is drained; they are max-min fair
+ * An outage is not overload: while nothing is stored nobody is limited, and the log takes what comes until its own bound. Nor is it overload
+ * when some partitions stand still: what is sent is spread evenly over all, so overload shows on most of those that move. Limits
+ * begin when the backlog of most would take longer than `fairBacklogMs` to drain AND more is sent than is drained; they are max-min fair
  * shares of at most `CAPACITY_SHARE` of what is drained, so the backlog shrinks; they end when it is half gone (hysteresis) or
  * when less is sent.
  *
@@ -14,6 +15,8 @@
  * backlog (see `adjustShare`).
  */
 import type { OrganizationId } from '@tidemark/core';
+import { sumLags } from './log-progress.ts';
+import type { PartitionLag } from './log-progress.ts';
 
 /** Rates are those of the last seconds: enough to see past batches, little enough to notice a change. */
 const FAIR_WINDOW_MS = 10_000;
@@ -46,14 +49,20 @@ export interface Flow {
 
 export interface FlowSample {
   readonly atMs: number;
-  /** Events in the log and not stored yet, over all partitions. */
-  readonly backlogRecords: number;
-  /** The sum of the stored offsets of all partitions. */
-  readonly storedRecords: number;
+  readonly partitions: ReadonlyMap<number, PartitionLag>;
   /** Of this process. Only organizations that have sent. */
   readonly flows: ReadonlyMap<OrganizationId, Flow>;
   /** Events of all processes since the sample before, as far as they were on record by now: a second or two late. */
   readonly acceptedByAll: ReadonlyMap<OrganizationId, number>;
+}
+
+/** How one partition has been stored lately. */
+interface Pace {
+  /** When its stored records have last increased, or it had no backlog. */
+  readonly movedAtMs: number;
+  readonly isStalled: boolean;
+  /** Neither a stall nor the second in which it ends says how fast it is drained: measured from here. */
+  readonly sinceMs: number;
 }
 
 interface Limiting {
@@ -69,6 +78,7 @@ export interface FairShareState {
   /** When the stored records have last increased, or there was no backlog. */
   readonly movedAtMs: number;
   readonly isStalled: boolean;
+  readonly paces: ReadonlyMap<number, Pace>;
   readonly behindSamples: number;
   /** Null while there are no limits. */
   readonly limiting: Limiting | null;
@@ -82,6 +92,7 @@ export const initialFairShare: FairShareState = {
   samples: [],
   movedAtMs: 0,
   isStalled: false,
+  paces: new Map(),
   behindSamples: 0,
   limiting: null,
   limits: NO_LIMITS,
@@ -95,36 +106,63 @@ export function observeFlow(
 ): FairShareState {
   const last = state.samples.at(-1);
   const isNext = last !== undefined && follows(last, sample);
-  const hasMoved = !isNext || sample.backlogRecords === 0 || sample.storedRecords > last.storedRecords;
-  const movedAtMs = hasMoved ? sample.atMs : state.movedAtMs;
+  const lag = sumLags(sample.partitions);
+  const movedAtMs = isNext && !hasMoved(sumLags(last.partitions), lag) ? state.movedAtMs : sample.atMs;
   const isStalled = sample.atMs - movedAtMs >= STALL_MS;
-  // Neither a stall nor the second in which it ends says how much the pipeline can do.
-  if (!isNext || isStalled || state.isStalled) {
-    return { ...initialFairShare, samples: [sample], movedAtMs, isStalled };
-  }
+  const paces = observePaces(isNext ? state.paces : new Map(), last, sample);
+  const known = { movedAtMs, isStalled, paces };
+  if (!isNext || isStalled || state.isStalled) return { ...initialFairShare, ...known, samples: [sample] };
   const samples = within(FAIR_WINDOW_MS, [...state.samples, sample]);
-  const drainPerSecond = measureDrain(samples);
-  if (drainPerSecond === null) return { ...initialFairShare, samples, movedAtMs };
+  const drains = measureDrains(samples, paces);
+  const drainPerSecond = sumDrains(drains);
+  if (drainPerSecond === null) return { ...initialFairShare, ...known, samples };
 
   const demands = measureDemands(samples);
   const arrivals = measureArrivals(samples);
   const isGrowing = arrivals > drainPerSecond || hasRefused(samples);
-  const drainMs = (sample.backlogRecords / drainPerSecond) * 1_000;
+  const drainMs = typicalDrainMs(drains);
   const behindSamples = isGrowing && drainMs > fairBacklogMs ? state.behindSamples + 1 : 0;
   const goesOn = state.limiting !== null && isGrowing && drainMs >= fairBacklogMs * RELEASE_FRACTION;
   if (!goesOn && behindSamples < ENGAGE_SAMPLES) {
-    return { ...initialFairShare, samples, movedAtMs, behindSamples };
+    return { ...initialFairShare, ...known, samples, behindSamples };
   }
   const limiting =
-    state.limiting === null ? beginShare(sample) : adjustShare(state.limiting, sample, drainPerSecond);
+    state.limiting === null
+      ? { share: CAPACITY_SHARE, adjustedAtMs: sample.atMs, backlogThen: lag.backlogRecords }
+      : adjustShare(state.limiting, totalOf(sample), drainPerSecond);
   const limits = limitOwnParts(demands, drainPerSecond * limiting.share);
-  return { samples, movedAtMs, isStalled, behindSamples, limiting, limits };
+  return { ...known, samples, behindSamples, limiting, limits };
+}
+
+function hasMoved(before: PartitionLag, now: PartitionLag): boolean {
+  return now.backlogRecords === 0 || now.storedRecords > before.storedRecords;
+}
+
+function observePaces(
+  paces: ReadonlyMap<number, Pace>,
+  last: FlowSample | undefined,
+  { atMs, partitions }: FlowSample,
+): ReadonlyMap<number, Pace> {
+  return new Map(
+    [...partitions].map(([partition, lag]) => {
+      const pace = paces.get(partition);
+      const before = last?.partitions.get(partition);
+      const isKnown = pace !== undefined && before !== undefined;
+      const movedAtMs = isKnown && !hasMoved(before, lag) ? pace.movedAtMs : atMs;
+      const isStalled = atMs - movedAtMs >= STALL_MS;
+      const sinceMs = isKnown && !isStalled && !pace.isStalled ? pace.sinceMs : atMs;
+      return [partition, { movedAtMs, isStalled, sinceMs }];
+    }),
+  );
 }
 
 /** False after a gap, and when the log is another one. */
 function follows(last: FlowSample, next: FlowSample): boolean {
   const elapsedMs = next.atMs - last.atMs;
-  return elapsedMs > 0 && elapsedMs <= SAMPLE_STALE_MS && next.storedRecords >= last.storedRecords;
+  const storedRecords = sumLags(next.partitions).storedRecords;
+  return (
+    elapsedMs > 0 && elapsedMs <= SAMPLE_STALE_MS && storedRecords >= sumLags(last.partitions).storedRecords
+  );
 }
 
 function within(windowMs: number, samples: readonly FlowSample[]): readonly FlowSample[] {
@@ -132,11 +170,58 @@ function within(windowMs: number, samples: readonly FlowSample[]): readonly Flow
   return samples.filter(({ atMs }) => atMs >= fromMs);
 }
 
+interface LagSample extends PartitionLag {
+  readonly atMs: number;
+}
+
+function totalOf({ atMs, partitions }: FlowSample): LagSample {
+  return { atMs, ...sumLags(partitions) };
+}
+
+/** Of a partition that moves. */
+interface Drain {
+  readonly backlogRecords: number;
+  /** What it can do; null when it has run out of work. */
+  readonly perSecond: number | null;
+  /** What it has done, whether that was all it can do or not. */
+  readonly donePerSecond: number;
+}
+
+function measureDrains(samples: readonly FlowSample[], paces: ReadonlyMap<number, Pace>): readonly Drain[] {
+  return [...paces].flatMap(([partition, { isStalled, sinceMs }]) => {
+    if (isStalled) return [];
+    const own = samples.flatMap(({ atMs, partitions }): LagSample[] => {
+      const lag = atMs >= sinceMs ? partitions.get(partition) : undefined;
+      return lag === undefined ? [] : [{ atMs, ...lag }];
+    });
+    const [first] = own;
+    const last = own.at(-1);
+    if (first === undefined || last === undefined) return [];
+    const elapsedMs = Math.max(1, last.atMs - first.atMs);
+    const donePerSecond = ((last.storedRecords - first.storedRecords) * 1_000) / elapsedMs;
+    return [{ backlogRecords: last.backlogRecords, perSecond: measureDrain(own), donePerSecond }];
+  });
+}
+
+/** Null when none of them is known to have had work all the time. */
+function sumDrains(drains: readonly Drain[]): number | null {
+  if (drains.every(({ perSecond }) => perSecond === null)) return null;
+  return drains.reduce((sum, { perSecond, donePerSecond }) => sum + (perSecond ?? donePerSecond), 0);
+}
+
+/** How long what arrives now waits on a typical partition: half of them are drained as soon, or sooner. */
+function typicalDrainMs(drains: readonly Drain[]): number {
+  const waits = drains
+    .map(({ backlogRecords, perSecond }) => (perSecond === null ? 0 : (backlogRecords * 1_000) / perSecond))
+    .toSorted((a, b) => a - b);
+  return waits[Math.ceil(waits.length / 2) - 1] ?? 0;
+}
+
 /**
  * Records per second, over the newest intervals in which the pipeline cannot have run out of work: as much as it stored was waiting
  * when the interval began. What an idle pipeline stores says how much was sent, not how much it can do. Null when there are too few.
  */
-function measureDrain(samples: readonly FlowSample[]): number | null {
+function measureDrain(samples: readonly LagSample[]): number | null {
   const newest = samples.at(-1);
   if (newest === undefined) return null;
   let oldest = newest;
@@ -153,9 +238,9 @@ function measureDrain(samples: readonly FlowSample[]): number | null {
 
 /** Events per second in the log, of all processes. */
 function measureArrivals(samples: readonly FlowSample[]): number {
-  const [oldest] = samples;
-  const newest = samples.at(-1);
-  if (oldest === undefined || newest === undefined || newest === oldest) return 0;
+  const [oldest] = samples.map(totalOf);
+  const newest = samples.map(totalOf).at(-1);
+  if (oldest === undefined || newest === undefined || newest.atMs === oldest.atMs) return 0;
   const stored = newest.storedRecords - oldest.storedRecords;
   const arrived = stored + newest.backlogRecords - oldest.backlogRecords;
   return (arrived * 1_000) / (newest.atMs - oldest.atMs);
@@ -236,14 +321,10 @@ export function limitDemands(
   return NO_LIMITS;
 }
 
-function beginShare({ atMs, backlogRecords }: FlowSample): Limiting {
-  return { share: CAPACITY_SHARE, adjustedAtMs: atMs, backlogThen: backlogRecords };
-}
-
 /** Less when the backlog does not shrink in spite of the limits: other processes let in more than this one believes. More when there is room. */
 function adjustShare(
   limiting: Limiting,
-  { atMs, backlogRecords }: FlowSample,
+  { atMs, backlogRecords }: LagSample,
   drainPerSecond: number,
 ): Limiting {
   const elapsedMs = atMs - limiting.adjustedAtMs;
