@@ -17,18 +17,19 @@ SELECT topic, partition, next_offset, arrived_through_ms FROM pipeline_progress
 WHERE topic = $1 ORDER BY partition`;
 
 /**
- * $1 organizations, $2 tier widths, $3 starts, $4 settle times: parallel arrays, no bucket twice, sorted; $5 now; $6 the marker's name, null
- * when it holds nothing; $7 until when it holds the buckets from now on, null when its hold is over.
- * The mark is drawn once, after the caller's rows are in raw: any claim with a greater version reads them. A bucket under a live
+ * $1 organizations, $2 tier widths, $3 starts, $4 settle times: parallel arrays, no bucket twice, sorted; $5 now; $6 whose hold
+ * begins or ends, null for nobody's; $7 until when it holds, null when it ends.
+ * The mark is drawn once, after the caller's rows are in raw (but for a hold, which is marked again when they are): any claim with a
+ * greater version reads them. A bucket under a live
  * lease that is marked for the first time since its claim waits anew; any other keeps its time, unless this mark is due sooner (a settle
  * time of 0). `least` leaves nulls out.
  */
 export const MARK_DIRTY = `
 WITH drawn AS MATERIALIZED (SELECT nextval('pipeline_versions') AS mark)
 INSERT INTO pipeline_dirty_buckets AS d
-  (organization, tier_width_ms, bucket_start_ms, mark, waiting_since_ms, not_before_ms, holders, held_until_ms)
+  (organization, tier_width_ms, bucket_start_ms, mark, waiting_since_ms, not_before_ms, holds)
 SELECT m.organization, m.tier_width_ms, m.bucket_start_ms, (SELECT mark FROM drawn), $5::bigint,
-  $5::bigint + m.settle_ms, CASE WHEN $7::bigint IS NULL THEN '{}' ELSE ARRAY[$6::text] END, coalesce($7::bigint, 0)
+  $5::bigint + m.settle_ms, CASE WHEN $7::bigint IS NULL THEN '{}' ELSE jsonb_build_object($6::text, $7::bigint) END
 FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[])
   AS m (organization, tier_width_ms, bucket_start_ms, settle_ms)
 ON CONFLICT (organization, tier_width_ms, bucket_start_ms) DO UPDATE SET
@@ -37,8 +38,7 @@ ON CONFLICT (organization, tier_width_ms, bucket_start_ms) DO UPDATE SET
     THEN EXCLUDED.waiting_since_ms ELSE d.waiting_since_ms END,
   not_before_ms = CASE WHEN d.not_before_ms IS NULL AND d.lease_until_ms <= $5::bigint
     THEN NULL ELSE least(d.not_before_ms, EXCLUDED.not_before_ms) END,
-  holders = array_remove(d.holders, $6::text) || EXCLUDED.holders,
-  held_until_ms = greatest(d.held_until_ms, EXCLUDED.held_until_ms)`;
+  holds = (d.holds - coalesce($6::text, '')) || EXCLUDED.holds`;
 
 /**
  * $1 now, $2 closed through, $3 lease, $4 most buckets, $5 the claimant's measures, sorted: nothing is claimed unless they are the
@@ -49,7 +49,7 @@ export const CLAIM_DIRTY = `
 WITH target AS (
   SELECT organization, tier_width_ms FROM pipeline_dirty_buckets
   WHERE lease_until_ms <= $1::bigint AND (not_before_ms IS NULL OR not_before_ms <= $1::bigint)
-    AND (holders = '{}' OR held_until_ms <= $1::bigint)
+    AND NOT EXISTS (SELECT FROM jsonb_each_text(holds) AS hold WHERE hold.value::bigint > $1::bigint)
     AND bucket_start_ms + tier_width_ms <= $2::bigint
     AND ARRAY (SELECT fingerprint FROM pipeline_measures ORDER BY fingerprint COLLATE "C") = $5::text[]
   ORDER BY tier_width_ms, waiting_since_ms
@@ -59,7 +59,7 @@ WITH target AS (
   WHERE d.organization = (SELECT organization FROM target)
     AND d.tier_width_ms = (SELECT tier_width_ms FROM target)
     AND d.lease_until_ms <= $1::bigint AND (d.not_before_ms IS NULL OR d.not_before_ms <= $1::bigint)
-    AND (d.holders = '{}' OR d.held_until_ms <= $1::bigint)
+    AND NOT EXISTS (SELECT FROM jsonb_each_text(d.holds) AS hold WHERE hold.value::bigint > $1::bigint)
     AND d.bucket_start_ms + d.tier_width_ms <= $2::bigint
   ORDER BY d.bucket_start_ms
   LIMIT $4::bigint FOR UPDATE SKIP LOCKED
@@ -68,7 +68,7 @@ WITH target AS (
 )
 UPDATE pipeline_dirty_buckets AS d SET
   lease_until_ms = $1::bigint + $3::bigint, claim_version = drawn.version, not_before_ms = NULL,
-  waiting_since_ms = $1::bigint, holders = '{}'
+  waiting_since_ms = $1::bigint, holds = '{}'
 FROM drawn
 WHERE d.organization = (SELECT organization FROM target)
   AND d.tier_width_ms = (SELECT tier_width_ms FROM target)

@@ -125,7 +125,7 @@ export interface PipelineState {
   markDirty(buckets: readonly DirtyBucket[], nowMs: number, holder?: string): Promise<void>;
   /**
    * Marks buckets BEFORE rows are stored in them: from here on no earlier claim clears them, and nobody claims them before every
-   * holder has marked them again by `markDirty`, or the latest hold is over. So what a question has counted in raw is not lost from
+   * holder has marked them again by `markDirty`, or its hold is over. So what a question has counted in raw is not lost from
    * sight again because a rollup that was made without it stands in for raw.
    */
   holdDirty(buckets: readonly DirtyBucket[], nowMs: number, hold: Hold): Promise<void>;

@@ -26,6 +26,7 @@ export const ERROR_CODES = {
   'query-too-expensive': { title: 'The question exceeds a limit of cost', status: 422, retryable: false },
   'rate-limited': { title: 'Too many requests', status: 429, retryable: true },
   overloaded: { title: 'The service is at its limit', status: 503, retryable: true },
+  stopping: { title: 'The instance is shutting down', status: 503, retryable: true },
   'bus-unavailable': { title: 'The bus cannot take events now', status: 503, retryable: true },
   'warehouse-unavailable': { title: 'The warehouse cannot answer now', status: 503, retryable: true },
   'catalog-unavailable': { title: 'The catalog cannot answer now', status: 503, retryable: true },

@@ -181,6 +181,36 @@ describe('createHttpServer', () => {
     expect(app.server.listening).toBe(false);
   });
 
+  it('says that it is shutting down to who asks on a connection that is still open', async () => {
+    const { app } = createServer();
+    let goOn: () => void = () => undefined;
+    app.get('/quick', async () => ({}));
+    const isClosing = new Promise<void>((closing) => {
+      app.addHook('preClose', async () => {
+        closing();
+        await new Promise<void>((resolve) => {
+          goOn = resolve;
+        });
+      });
+    });
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1');
+    const received: string[] = [];
+    socket.on('data', (chunk: Buffer) => received.push(chunk.toString()));
+    const ended = new Promise<void>((resolve) => socket.on('close', () => resolve()));
+    const closed = app.close();
+    await isClosing;
+    socket.write('GET /quick HTTP/1.1\r\nHost: x\r\n\r\n');
+    await new Promise<void>((resolve) => socket.once('data', () => resolve()));
+    goOn();
+    await Promise.all([closed, ended]);
+    const answer = received.join('');
+    expect(answer).toMatch(/^HTTP\/1\.1 503 /);
+    expect(answer).toMatch(/^retry-after: 1\r$/m);
+    expect(answer).toMatch(/^connection: close\r$/m);
+    expect(answer).toContain('"code":"stopping"');
+  });
+
   it('serves an OpenAPI 3.1 description and a page without foreign assets', async () => {
     const { app } = createServer();
     await registerOpenApi(app, { title: 'Test', description: 'A test', version: '1.0.0' });

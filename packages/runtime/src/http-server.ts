@@ -41,6 +41,9 @@ export interface HttpServerOptions {
   readonly telemetry: Telemetry;
 }
 
+/** Another instance, or the next one, answers soon. */
+const STOPPING_RETRY_AFTER_SECONDS = 1;
+
 /**
  * A Fastify server, not listening yet: TypeBox schemas (bodies are taken as they are, query strings and parameters are converted),
  * problem+json for every refusal, a request id on every answer (a sane `X-Request-Id` is kept), time-outs and sizes bounded.
@@ -58,6 +61,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     routerOptions: { maxParamLength: PATH_PARAMETER_LENGTH_MAX },
     http: { maxHeaderSize: HEADER_BYTES_MAX },
     forceCloseConnections: 'idle',
+    // Fastify's own answer says neither what it is nor when to come again: see `preClose`.
+    return503OnClosing: false,
     genReqId: (request) => {
       const sent = request.headers['x-request-id'];
       return typeof sent === 'string' && REQUEST_ID.test(sent) ? sent : randomUUID();
@@ -78,11 +83,13 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     const detail = `${path} answers ${allowed.join(', ')}, not ${request.method}`;
     return sendProblem(new AppError('method-not-allowed', detail), request, reply);
   });
+  let isClosing = false;
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
+    if (isClosing)
+      throw new AppError('stopping', 'send it again', { retryAfterSeconds: STOPPING_RETRY_AFTER_SECONDS });
   });
   // A connection that is kept alive after its answer would hold up the end of the server.
-  let isClosing = false;
   app.addHook('preClose', async () => {
     isClosing = true;
   });

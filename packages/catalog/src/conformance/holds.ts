@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { MINUTE_MS } from '@tidemark/core';
+import { DAY_MS, MINUTE_MS } from '@tidemark/core';
 import { ACME, assertClaimed, bucket, claimOptions, minutes, NOW_MS, type Replicas } from './harness.ts';
 
 const UNTIL_MS = NOW_MS + MINUTE_MS;
@@ -45,11 +45,13 @@ export function describeHolds(replicas: () => Replicas): void {
       expect(await first.pipeline.claimDirty(claimOptions())).not.toBeNull();
     });
 
-    it('are free when the latest hold is over, though its holder has died', async () => {
+    it('are free when every hold is over, though its holder has died', async () => {
       const { pipeline } = replicas().first;
-      await pipeline.holdDirty(minutes(ACME, 1), NOW_MS, theirs);
-      await pipeline.holdDirty(minutes(ACME, 1), NOW_MS, { ...mine, untilMs: NOW_MS + 1 });
       const at = (nowMs: number) => pipeline.claimDirty({ ...claimOptions(), nowMs });
+      await pipeline.holdDirty(minutes(ACME, 1), NOW_MS, mine);
+      await pipeline.holdDirty(minutes(ACME, 1), NOW_MS, { ...theirs, untilMs: NOW_MS + DAY_MS });
+      // Another one's hold does not lengthen it.
+      await pipeline.markDirty(minutes(ACME, 1), NOW_MS, theirs.holder);
       expect(await at(UNTIL_MS - 1)).toBeNull();
       const claim = await at(UNTIL_MS);
       assertClaimed(claim);

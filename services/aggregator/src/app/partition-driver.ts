@@ -60,15 +60,14 @@ export interface DriverDependencies {
   readonly onRetry: (command: Command['kind']) => void;
 }
 
-/**
- * How old may be what was written down before an insert when it is sent: far below the time in which the engine forgets a token
- * (`EVENTS_TOKENS_REMEMBERED`), above that of a slow commit.
- */
-const WRITTEN_FRESH_MS = 5 * SECOND_MS;
+/** Far below the time in which the engine forgets a token (`EVENTS_TOKENS_REMEMBERED`), above that of a slow commit. */
+const INTENT_FRESH_MS = 5 * SECOND_MS;
+/** Longer than the marking of a large batch on a slow catalog. */
+const HOLD_FRESH_MS = 20 * SECOND_MS;
 /** Longer than an insert lives that nobody waits for any more: its time-out in the engine, and the way there. */
 const INSERT_LIFE_MS = MINUTE_MS;
 /** Longer than an insert can land after its buckets were held, with room for clocks that differ. */
-const HOLD_MS = INSERT_LIFE_MS + WRITTEN_FRESH_MS + 25 * SECOND_MS;
+const HOLD_MS = INSERT_LIFE_MS + HOLD_FRESH_MS + 10 * SECOND_MS;
 /** How long raw is believed to hold what it held, while nothing fails. */
 const RAW_SEEN_MS = 10 * SECOND_MS;
 /** Minutes named in one flush message. */
@@ -354,13 +353,13 @@ class PartitionDriver {
       const hold = { holder: this.holder, untilMs: askedAtMs + HOLD_MS };
       await this.on.pipeline.holdDirty(buckets, askedAtMs, hold);
     }
-    if (!this.isFresh(this.intendedAtMs)) await this.intend(intentOf(work));
-    if (!this.isFresh(askedAtMs) || !this.isFresh(this.intendedAtMs))
-      throw new AppError('bus-unavailable', `writing down what is sent took over ${WRITTEN_FRESH_MS} ms`);
+    if (!this.isIntentFresh()) await this.intend(intentOf(work));
+    if (!this.isIntentFresh() || !isWithin(askedAtMs, HOLD_FRESH_MS, this.on.clock.nowMs()))
+      throw new AppError('bus-unavailable', 'what is to be sent was written down too long ago');
   }
 
-  private isFresh(writtenAtMs: number): boolean {
-    return isWithin(writtenAtMs, WRITTEN_FRESH_MS, this.on.clock.nowMs());
+  private isIntentFresh(): boolean {
+    return isWithin(this.intendedAtMs, INTENT_FRESH_MS, this.on.clock.nowMs());
   }
 
   /** The same for every owner of the partition. */

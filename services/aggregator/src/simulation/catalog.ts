@@ -17,8 +17,7 @@ interface Mark {
   notBeforeMs: number | null;
   leaseUntilMs: number;
   claimVersion: bigint | null;
-  readonly holders: Set<string>;
-  heldUntilMs: number;
+  readonly holds: Map<string, number>;
 }
 
 export interface CatalogObserver {
@@ -68,17 +67,12 @@ export class SimulatedPipeline {
   markDirty(buckets: readonly DirtyBucket[], nowMs: number, holder?: string): void {
     this.mark(buckets, nowMs);
     if (holder === undefined) return;
-    for (const bucket of buckets) this.marks.get(bucketKey(bucket))?.holders.delete(holder);
+    for (const bucket of buckets) this.marks.get(bucketKey(bucket))?.holds.delete(holder);
   }
 
   holdDirty(buckets: readonly DirtyBucket[], nowMs: number, { holder, untilMs }: Hold): void {
     this.mark(buckets, nowMs);
-    for (const bucket of buckets) {
-      const known = this.marks.get(bucketKey(bucket));
-      if (known === undefined) continue;
-      known.holders.add(holder);
-      known.heldUntilMs = Math.max(known.heldUntilMs, untilMs);
-    }
+    for (const bucket of buckets) this.marks.get(bucketKey(bucket))?.holds.set(holder, untilMs);
   }
 
   private mark(buckets: readonly DirtyBucket[], nowMs: number): void {
@@ -94,8 +88,7 @@ export class SimulatedPipeline {
           notBeforeMs,
           leaseUntilMs: 0,
           claimVersion: null,
-          holders: new Set(),
-          heldUntilMs: 0,
+          holds: new Map(),
         });
         continue;
       }
@@ -109,10 +102,10 @@ export class SimulatedPipeline {
   claimDirty({ nowMs, closedThroughMs, leaseMs, maxBuckets, measures }: ClaimOptions): Claim | null {
     if (!this.areAdopted(measures)) return null;
     const due = [...this.marks.values()].filter(
-      ({ bucket, notBeforeMs, leaseUntilMs, holders, heldUntilMs }) =>
+      ({ bucket, notBeforeMs, leaseUntilMs, holds }) =>
         leaseUntilMs <= nowMs &&
         (notBeforeMs ?? nowMs) <= nowMs &&
-        (holders.size === 0 || heldUntilMs <= nowMs) &&
+        [...holds.values()].every((untilMs) => untilMs <= nowMs) &&
         endMs(bucket) <= closedThroughMs,
     );
     const first = due.sort(byTierAndWait)[0];
@@ -128,7 +121,7 @@ export class SimulatedPipeline {
       mark.claimVersion = version;
       mark.notBeforeMs = null;
       mark.waitingSinceMs = nowMs;
-      mark.holders.clear();
+      mark.holds.clear();
     }
     const buckets = picked.map(({ bucket, mark }): ClaimedBucket => ({ ...bucket, mark }));
     return { measures, version, buckets };

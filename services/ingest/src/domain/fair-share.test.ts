@@ -41,6 +41,10 @@ interface World {
   readonly partitions?: number;
   /** How many of the partitions stand still at an instant (s). */
   readonly frozen?: (atSeconds: number) => number;
+  /** What a partition can do of its part of the capacity: 0 to 1. */
+  readonly speed?: (partition: number) => number;
+  /** Time between two batches of a partition: what it could do meanwhile is stored at once. */
+  readonly batchSeconds?: number;
 }
 
 interface Second {
@@ -68,6 +72,8 @@ function simulate({
   processes: count = 1,
   partitions: width = 1,
   frozen = () => 0,
+  speed = () => 1,
+  batchSeconds = 1 / TICKS_PER_SECOND,
 }: World): readonly Second[] {
   const history: Second[] = [];
   const processes = Array.from(
@@ -109,8 +115,11 @@ function simulate({
         for (const partition of partitions) partition.backlog += accepted / width;
       }
     }
-    for (const partition of partitions.slice(frozen(at))) {
-      const storedNow = Math.min(partition.backlog, capacity(at) / TICKS_PER_SECOND / width);
+    if ((tick + 1) % Math.round(batchSeconds * TICKS_PER_SECOND) !== 0) continue;
+    for (const [number, partition] of partitions.entries()) {
+      if (number < frozen(at)) continue;
+      const possible = ((capacity(at) * batchSeconds) / width) * speed(number);
+      const storedNow = Math.min(partition.backlog, possible);
       partition.backlog -= storedNow;
       partition.stored += storedNow;
     }
@@ -268,6 +277,37 @@ describe('observeFlow', () => {
     });
     const limited = history.slice(60).filter((second) => second.limited.has(organization('flooder')));
     expect(limited.length).toBeGreaterThan(60 * 0.8);
+  });
+
+  it('limits nobody while only a part of the partitions has gone on after an outage', () => {
+    const senders = [{ name: 'only', demand: steady(CAPACITY * 0.7) }];
+    const frozen = (at: number) => (at < 20 || at >= 140 ? 0 : at < 80 ? 6 : 3);
+    const history = simulate({ senders, capacity: steady(CAPACITY), seconds: 600, partitions: 6, frozen });
+    expect(history.filter(({ limited }) => limited.size > 0)).toEqual([]);
+  });
+
+  it.each([
+    ['a single partition', 1],
+    ['two partitions', 2],
+    ['six partitions', 6],
+  ])('tells overload of %s that are stored in large batches', (_what, partitions) => {
+    for (const batchSeconds of [1, 3, 6, 9]) {
+      const world = { senders: FLOOD, capacity: steady(CAPACITY), seconds: 300, partitions, batchSeconds };
+      const history = simulate(world);
+      // Until two batches have been seen, nobody knows that there are any.
+      const worst = Math.max(...history.map(({ delaySeconds }) => delaySeconds));
+      expect({ batchSeconds, isBounded: worst < DELAY_SECONDS_MAX + 8 * batchSeconds * (5 - 1) }).toEqual({
+        batchSeconds,
+        isBounded: true,
+      });
+    }
+  });
+
+  it('tells that one half of the partitions is too slow', () => {
+    const senders = [{ name: 'only', demand: steady(CAPACITY * 0.7) }];
+    const speed = (partition: number) => (partition < 3 ? 0.3 : 1);
+    const history = simulate({ senders, capacity: steady(CAPACITY), seconds: 600, partitions: 6, speed });
+    expect(Math.max(...history.map(({ delaySeconds }) => delaySeconds))).toBeLessThan(DELAY_SECONDS_MAX);
   });
 
   it('limits nobody who sends less than is stored after an outage, whatever has piled up', () => {

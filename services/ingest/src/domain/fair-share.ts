@@ -2,9 +2,10 @@
  * Who must send less while the pipeline is behind. All organizations share one log, so what one sends too much waits in front of
  * what the others send. Pure: samples go in once a second, limits come out.
  *
- * An outage is not overload: while nothing is stored nobody is limited, and the log takes what comes until its own bound. Nor is it overload
- * when some partitions stand still: what is sent is spread evenly over all, so overload shows on most of those that move. Limits
- * begin when the backlog of most would take longer than `fairBacklogMs` to drain AND more is sent than is drained; they are max-min fair
+ * An outage is not overload: while nothing is stored nobody is limited, and the log takes what comes until its own bound. Nor is it when
+ * some partitions stand still: they are left out until they move again, of what arrives as of what waits. (When the others are overloaded
+ * as well, what they drain is shared by all.) Limits begin when the backlog would take longer than `fairBacklogMs` to drain AND more is
+ * sent than is drained; they are max-min fair
  * shares of at most `CAPACITY_SHARE` of what is drained, so the backlog shrinks; they end when it is half gone (hysteresis) or
  * when less is sent.
  *
@@ -22,8 +23,9 @@ import type { PartitionLag } from './log-progress.ts';
 const FAIR_WINDOW_MS = 10_000;
 /** A gap between samples after which the older ones say nothing any more. */
 export const SAMPLE_STALE_MS = 30_000;
-/** Nothing stored for so long, with a backlog: a stall. */
+/** Nothing of a partition stored for so long, with a backlog, and for so many of its steps: a stall. */
 export const STALL_MS = 5_000;
+const STALL_STEPS = 1.5;
 /** The rate of draining is not judged by less. */
 const MEASURE_MS_MIN = 3_000;
 /** Consecutive samples that must ask for limits before there are any. */
@@ -60,6 +62,8 @@ export interface FlowSample {
 interface Pace {
   /** When its stored records have last increased, or it had no backlog. */
   readonly movedAtMs: number;
+  /** Between its last two moves: large batches come seldom. */
+  readonly stepMs: number;
   readonly isStalled: boolean;
   /** Neither a stall nor the second in which it ends says how fast it is drained: measured from here. */
   readonly sinceMs: number;
@@ -75,9 +79,6 @@ interface Limiting {
 export interface FairShareState {
   /** Oldest first: those of the window, and the one it begins with. */
   readonly samples: readonly FlowSample[];
-  /** When the stored records have last increased, or there was no backlog. */
-  readonly movedAtMs: number;
-  readonly isStalled: boolean;
   readonly paces: ReadonlyMap<number, Pace>;
   readonly behindSamples: number;
   /** Null while there are no limits. */
@@ -90,8 +91,6 @@ const NO_LIMITS: ReadonlyMap<OrganizationId, number> = new Map();
 
 export const initialFairShare: FairShareState = {
   samples: [],
-  movedAtMs: 0,
-  isStalled: false,
   paces: new Map(),
   behindSamples: 0,
   limiting: null,
@@ -106,32 +105,27 @@ export function observeFlow(
 ): FairShareState {
   const last = state.samples.at(-1);
   const isNext = last !== undefined && follows(last, sample);
-  const lag = sumLags(sample.partitions);
-  const movedAtMs = isNext && !hasMoved(sumLags(last.partitions), lag) ? state.movedAtMs : sample.atMs;
-  const isStalled = sample.atMs - movedAtMs >= STALL_MS;
   const paces = observePaces(isNext ? state.paces : new Map(), last, sample);
-  const known = { movedAtMs, isStalled, paces };
-  if (!isNext || isStalled || state.isStalled) return { ...initialFairShare, ...known, samples: [sample] };
+  if (!isNext) return { ...initialFairShare, paces, samples: [sample] };
   const samples = within(FAIR_WINDOW_MS, [...state.samples, sample]);
-  const drains = measureDrains(samples, paces);
-  const drainPerSecond = sumDrains(drains);
-  if (drainPerSecond === null) return { ...initialFairShare, ...known, samples };
+  const drain = measureDrain(samples, paces);
+  if (drain === null) return { ...initialFairShare, paces, samples };
 
   const demands = measureDemands(samples);
-  const arrivals = measureArrivals(samples);
-  const isGrowing = arrivals > drainPerSecond || hasRefused(samples);
-  const drainMs = typicalDrainMs(drains);
+  const isGrowing = drain.arrivedPerSecond > drain.perSecond || hasRefused(samples);
+  const drainMs = (drain.backlogRecords * 1_000) / drain.perSecond;
   const behindSamples = isGrowing && drainMs > fairBacklogMs ? state.behindSamples + 1 : 0;
   const goesOn = state.limiting !== null && isGrowing && drainMs >= fairBacklogMs * RELEASE_FRACTION;
   if (!goesOn && behindSamples < ENGAGE_SAMPLES) {
-    return { ...initialFairShare, ...known, samples, behindSamples };
+    return { ...initialFairShare, paces, samples, behindSamples };
   }
+  const { backlogRecords } = sumLags(sample.partitions);
   const limiting =
     state.limiting === null
-      ? { share: CAPACITY_SHARE, adjustedAtMs: sample.atMs, backlogThen: lag.backlogRecords }
-      : adjustShare(state.limiting, totalOf(sample), drainPerSecond);
-  const limits = limitOwnParts(demands, drainPerSecond * limiting.share);
-  return { ...known, samples, behindSamples, limiting, limits };
+      ? { share: CAPACITY_SHARE, adjustedAtMs: sample.atMs, backlogThen: backlogRecords }
+      : adjustShare(state.limiting, { atMs: sample.atMs, backlogRecords }, drain.perSecond);
+  const limits = limitOwnParts(demands, drain.perSecond * limiting.share);
+  return { paces, samples, behindSamples, limiting, limits };
 }
 
 function hasMoved(before: PartitionLag, now: PartitionLag): boolean {
@@ -149,9 +143,10 @@ function observePaces(
       const before = last?.partitions.get(partition);
       const isKnown = pace !== undefined && before !== undefined;
       const movedAtMs = isKnown && !hasMoved(before, lag) ? pace.movedAtMs : atMs;
-      const isStalled = atMs - movedAtMs >= STALL_MS;
+      const stepMs = isKnown && movedAtMs > pace.movedAtMs ? movedAtMs - pace.movedAtMs : (pace?.stepMs ?? 0);
+      const isStalled = atMs - movedAtMs >= Math.max(STALL_MS, STALL_STEPS * stepMs);
       const sinceMs = isKnown && !isStalled && !pace.isStalled ? pace.sinceMs : atMs;
-      return [partition, { movedAtMs, isStalled, sinceMs }];
+      return [partition, { movedAtMs, stepMs, isStalled, sinceMs }];
     }),
   );
 }
@@ -174,54 +169,47 @@ interface LagSample extends PartitionLag {
   readonly atMs: number;
 }
 
-function totalOf({ atMs, partitions }: FlowSample): LagSample {
-  return { atMs, ...sumLags(partitions) };
-}
-
-/** Of a partition that moves. */
+/** Of the partitions that move. */
 interface Drain {
+  /** Of those that do not keep up. */
   readonly backlogRecords: number;
-  /** What it can do; null when it has run out of work. */
-  readonly perSecond: number | null;
-  /** What it has done, whether that was all it can do or not. */
-  readonly donePerSecond: number;
+  /** What they can do; of those that have run out of work, what they have done. Greater than 0. */
+  readonly perSecond: number;
+  readonly arrivedPerSecond: number;
 }
 
-function measureDrains(samples: readonly FlowSample[], paces: ReadonlyMap<number, Pace>): readonly Drain[] {
-  return [...paces].flatMap(([partition, { isStalled, sinceMs }]) => {
-    if (isStalled) return [];
+/** Null when no partition is known to have had work all the time. */
+function measureDrain(samples: readonly FlowSample[], paces: ReadonlyMap<number, Pace>): Drain | null {
+  let backlogRecords = 0;
+  let perSecond = 0;
+  let arrivedPerSecond = 0;
+  let isKnown = false;
+  for (const [partition, { isStalled, sinceMs }] of paces) {
+    if (isStalled) continue;
     const own = samples.flatMap(({ atMs, partitions }): LagSample[] => {
       const lag = atMs >= sinceMs ? partitions.get(partition) : undefined;
       return lag === undefined ? [] : [{ atMs, ...lag }];
     });
     const [first] = own;
     const last = own.at(-1);
-    if (first === undefined || last === undefined) return [];
-    const elapsedMs = Math.max(1, last.atMs - first.atMs);
-    const donePerSecond = ((last.storedRecords - first.storedRecords) * 1_000) / elapsedMs;
-    return [{ backlogRecords: last.backlogRecords, perSecond: measureDrain(own), donePerSecond }];
-  });
-}
-
-/** Null when none of them is known to have had work all the time. */
-function sumDrains(drains: readonly Drain[]): number | null {
-  if (drains.every(({ perSecond }) => perSecond === null)) return null;
-  return drains.reduce((sum, { perSecond, donePerSecond }) => sum + (perSecond ?? donePerSecond), 0);
-}
-
-/** How long what arrives now waits on a typical partition: half of them are drained as soon, or sooner. */
-function typicalDrainMs(drains: readonly Drain[]): number {
-  const waits = drains
-    .map(({ backlogRecords, perSecond }) => (perSecond === null ? 0 : (backlogRecords * 1_000) / perSecond))
-    .toSorted((a, b) => a - b);
-  return waits[Math.ceil(waits.length / 2) - 1] ?? 0;
+    if (first === undefined || last === undefined || first === last) continue;
+    const ofSecond = (records: number): number => (records * 1_000) / (last.atMs - first.atMs);
+    const donePerSecond = ofSecond(last.storedRecords - first.storedRecords);
+    const busyPerSecond = measureBusyDrain(own);
+    perSecond += busyPerSecond ?? donePerSecond;
+    arrivedPerSecond += donePerSecond + ofSecond(last.backlogRecords - first.backlogRecords);
+    if (busyPerSecond === null) continue;
+    backlogRecords += last.backlogRecords;
+    isKnown = true;
+  }
+  return isKnown ? { backlogRecords, perSecond, arrivedPerSecond } : null;
 }
 
 /**
- * Records per second, over the newest intervals in which the pipeline cannot have run out of work: as much as it stored was waiting
- * when the interval began. What an idle pipeline stores says how much was sent, not how much it can do. Null when there are too few.
+ * Of one partition: records per second, over the newest intervals in which it cannot have run out of work: as much as was stored was
+ * waiting when the interval began. What an idle pipeline stores says how much was sent, not how much it can do. Null when there are too few.
  */
-function measureDrain(samples: readonly LagSample[]): number | null {
+function measureBusyDrain(samples: readonly LagSample[]): number | null {
   const newest = samples.at(-1);
   if (newest === undefined) return null;
   let oldest = newest;
@@ -234,16 +222,6 @@ function measureDrain(samples: readonly LagSample[]): number | null {
   const storedRecords = newest.storedRecords - oldest.storedRecords;
   if (elapsedMs < MEASURE_MS_MIN || storedRecords === 0) return null;
   return (storedRecords * 1_000) / elapsedMs;
-}
-
-/** Events per second in the log, of all processes. */
-function measureArrivals(samples: readonly FlowSample[]): number {
-  const [oldest] = samples.map(totalOf);
-  const newest = samples.map(totalOf).at(-1);
-  if (oldest === undefined || newest === undefined || newest.atMs === oldest.atMs) return 0;
-  const stored = newest.storedRecords - oldest.storedRecords;
-  const arrived = stored + newest.backlogRecords - oldest.backlogRecords;
-  return (arrived * 1_000) / (newest.atMs - oldest.atMs);
 }
 
 /** What was kept out would have arrived. */
@@ -324,7 +302,7 @@ export function limitDemands(
 /** Less when the backlog does not shrink in spite of the limits: other processes let in more than this one believes. More when there is room. */
 function adjustShare(
   limiting: Limiting,
-  { atMs, backlogRecords }: LagSample,
+  { atMs, backlogRecords }: { readonly atMs: number; readonly backlogRecords: number },
   drainPerSecond: number,
 ): Limiting {
   const elapsedMs = atMs - limiting.adjustedAtMs;
