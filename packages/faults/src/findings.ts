@@ -36,12 +36,15 @@ const VIOLATIONS_KEPT_MAX = 1_000;
 
 export class Findings {
   readonly #elapsedMs: () => number;
+  readonly #log: (line: string) => void;
   readonly #checked = new Map<Invariant, number>();
   readonly #violated = new Map<Invariant, number>();
   readonly #kept: Violation[] = [];
 
-  constructor(elapsedMs: () => number) {
+  /** @param log is told of each violation as it is found, while the processes still show what led to it */
+  constructor(elapsedMs: () => number, log: (line: string) => void = () => undefined) {
     this.#elapsedMs = elapsedMs;
+    this.#log = log;
   }
 
   checked(invariant: Invariant, count = 1): void {
@@ -51,7 +54,9 @@ export class Findings {
   violated(invariant: Invariant, what: string, evidence: Violation['evidence'] = {}): void {
     this.#violated.set(invariant, (this.#violated.get(invariant) ?? 0) + 1);
     if (this.#kept.length >= VIOLATIONS_KEPT_MAX) return;
-    this.#kept.push({ invariant, what, atMs: Math.round(this.#elapsedMs()), evidence });
+    const atMs = Math.round(this.#elapsedMs());
+    this.#kept.push({ invariant, what, atMs, evidence });
+    this.#log(`VIOLATION of ${invariant} after ${(atMs / 1_000).toFixed(1)} s: ${what}`);
   }
 
   get violations(): readonly Violation[] {

@@ -47,7 +47,7 @@ export async function runFaults(options: RunOptions): Promise<FaultReport> {
   const shutdown = createShutdown();
   const nowMs = (): number => Date.now();
   const startedAtMs = nowMs();
-  const findings = new Findings(() => nowMs() - startedAtMs);
+  const findings = new Findings(() => nowMs() - startedAtMs, options.log);
   try {
     const { profile, log } = options;
     const system =
