@@ -5,7 +5,7 @@ import { Writable } from 'node:stream';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import Type from 'typebox';
 import { answerBrokenRequest } from './broken-request.ts';
-import { createHttpServer, type HttpServer } from './http-server.ts';
+import { createHttpServer, listen, type HttpServer } from './http-server.ts';
 import { createHealth } from './health.ts';
 import { createLogger } from './logger.ts';
 import { DOCS_PATH, OPEN_API_PATH, registerOpenApi } from './open-api.ts';
@@ -54,6 +54,31 @@ describe('createHttpServer', () => {
       instance: 'urn:request:abc',
       retryable: true,
     });
+  });
+
+  it('lets a route without a body be called with the media type of one', async () => {
+    const { app } = createServer();
+    app.post('/go', async () => ({ gone: true }));
+    app.post('/things', { schema: { body: BODY } }, async () => ({}));
+    const headers = { 'content-type': 'application/json' };
+    expect((await app.inject({ method: 'POST', url: '/go', headers })).json()).toEqual({ gone: true });
+    expect((await app.inject({ method: 'POST', url: '/things', headers })).statusCode).toBe(400);
+    const polluting = await app.inject({
+      method: 'POST',
+      url: '/go',
+      headers,
+      payload: '{"__proto__":{"a":1}}',
+    });
+    expect(polluting.statusCode).toBe(400);
+  });
+
+  it('says which variable names another port when its own is taken', async () => {
+    const { app } = createServer();
+    const { app: second } = createServer();
+    const port = Number(new URL(await listen(app, { port: 0, host: '127.0.0.1', variable: 'X' })).port);
+    await expect(listen(second, { port, host: '127.0.0.1', variable: 'TIDEMARK_PORT' })).rejects.toThrow(
+      `port ${port} is in use; end what uses it, or set TIDEMARK_PORT`,
+    );
   });
 
   it('hides an unexpected error from the client and logs it once', async () => {

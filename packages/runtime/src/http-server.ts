@@ -73,6 +73,12 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 
   app.setValidatorCompiler(TypeBoxValidatorCompiler as Parameters<typeof app.setValidatorCompiler>[0]);
   app.setErrorHandler(answerError);
+  // Many clients name a media type whether they send a body or not: without one the schema of the route decides.
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body.length === 0) done(null);
+    else parseJson(request, body.toString(), done);
+  });
   const methodsOf = collectRoutes(app);
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0] ?? '';
@@ -104,4 +110,21 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     });
   });
   return app;
+}
+
+/**
+ * Resolves with the URL once it listens.
+ * @param variable of the environment, that names another port
+ * @throws conflict when the port is taken
+ */
+export async function listen(
+  app: HttpServer,
+  { port, host, variable }: { readonly port: number; readonly host: string; readonly variable: string },
+): Promise<string> {
+  try {
+    return await app.listen({ port, host });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    throw new AppError('conflict', `port ${port} is in use; end what uses it, or set ${variable}`);
+  }
 }

@@ -1,3 +1,4 @@
+import { isAppError } from '@tidemark/core';
 import { systemClock } from './system-clock.ts';
 import { readConfig, type ConfigField, type ConfigValues } from './config.ts';
 import { createLifecycle, installSignalHandlers, type Lifecycle } from './lifecycle.ts';
@@ -39,7 +40,9 @@ export async function runService<F extends Fields>(definition: ServiceDefinition
     await start(config, lifecycle, log);
     log.info('started');
   } catch (error) {
-    log.fatal({ err: error }, 'could not start');
+    // Something of this machine is taken by another process: that is for who has just typed the command.
+    if (isAppError(error, 'conflict')) process.stderr.write(`${name}: ${error.message}\n`);
+    else log.fatal({ err: error }, 'could not start');
     await lifecycle.stop('could not start');
     process.exit(1);
   }

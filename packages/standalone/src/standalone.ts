@@ -15,6 +15,7 @@ import {
   createAuthenticator,
   createHealth,
   createHttpServer,
+  listen,
   createRateLimiter,
   createTelemetry,
   registerOpenApi,
@@ -144,7 +145,7 @@ export async function startStandalone(
   });
   registerOperationsRoutes(app, health, telemetry);
   lifecycle.onStop('http', () => app.close());
-  const url = await app.listen({ port: config.port, host: config.host });
+  const url = await listen(app, { port: config.port, host: config.host, variable: 'TIDEMARK_PORT' });
   return { url, adminKey };
 }
 

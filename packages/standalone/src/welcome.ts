@@ -26,7 +26,7 @@ export function welcomeText({ url, adminKey, dataDir, now }: WelcomeOptions): st
     '',
     'Send an event:',
     '',
-    `  curl -s ${url}/api/v1/events -H "Authorization: Bearer ${key}" -H 'Content-Type: application/cloudevents+json' \\`,
+    `  curl -s '${url}/api/v1/events?wait=visible' -H "Authorization: Bearer ${key}" -H 'Content-Type: application/cloudevents+json' \\`,
     `    -d '{"specversion":"1.0","id":"first","source":"/curl","type":"llm.request","time":"${now}","data":{"service":"docs","model":"small","prompt_tokens":12,"completion_tokens":34}}'`,
     '',
     'Read it back:',

@@ -5,6 +5,7 @@ import { PACKS } from '@tidemark/packs';
 import {
   createHealth,
   createHttpServer,
+  listen,
   createTelemetry,
   registerOperationsRoutes,
   systemClock,
@@ -80,5 +81,5 @@ export async function composeAggregator(
   });
   registerOperationsRoutes(app, health, telemetry);
   lifecycle.onStop('http', () => app.close());
-  await app.listen({ port: config.port, host: '0.0.0.0' });
+  await listen(app, { port: config.port, host: '0.0.0.0', variable: 'TIDEMARK_AGGREGATOR_PORT' });
 }

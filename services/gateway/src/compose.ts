@@ -9,6 +9,7 @@ import {
   createAuthenticator,
   createHealth,
   createHttpServer,
+  listen,
   createRateLimiter,
   createTelemetry,
   registerOpenApi,
@@ -97,5 +98,5 @@ export async function composeGateway(
   });
   registerOperationsRoutes(app, health, telemetry);
   lifecycle.onStop('http', () => app.close());
-  await app.listen({ port: config.port, host: '0.0.0.0' });
+  await listen(app, { port: config.port, host: '0.0.0.0', variable: 'TIDEMARK_GATEWAY_PORT' });
 }

@@ -48,7 +48,7 @@ describe('dead letters of what is refused', () => {
         organization: 'acme',
         stage: 'ingest',
         code: 'invalid-event',
-        detail: expect.stringContaining('RFC 3339'),
+        detail: expect.stringMatching(/^\/time .*RFC 3339.*; \/data\/n /),
         attempt: 1,
         arrivedAtMs: NOW_MS,
         eventType: 'order',

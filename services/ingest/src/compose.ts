@@ -9,6 +9,7 @@ import {
   createAuthenticator,
   createHealth,
   createHttpServer,
+  listen,
   createRateLimiter,
   createTelemetry,
   registerOpenApi,
@@ -68,5 +69,5 @@ export async function composeIngest(
     createId: randomUUID,
     ...toIngestLimits(config),
   });
-  await app.listen({ port: config.port, host: '0.0.0.0' });
+  await listen(app, { port: config.port, host: '0.0.0.0', variable: 'TIDEMARK_INGEST_PORT' });
 }

@@ -184,6 +184,7 @@ describe('?wait', () => {
     ['wait=stored&timeout=', ['/timeout']],
     ['timeout=5', ['/timeout']],
     ['wait=x&timeout=x', ['/wait', '/timeout']],
+    ['wiat=stored', ['/wiat']],
   ])('refuses %s before anything is sent', async (query, pointers) => {
     const ingest = await open();
     const answer = await post(ingest, query);

@@ -6,6 +6,7 @@ import {
   rejectedLetterId,
   type DeadLetter,
   type EventContext,
+  type EventReject,
   type RejectedItem,
 } from '@tidemark/contracts';
 import type { Telemetry } from '@tidemark/runtime';
@@ -28,6 +29,8 @@ export const DEFAULT_LETTER_LIMITS: LetterLimits = {
   bytesPerOrganization: { perSecond: 2 * MEBIBYTE, burst: 16 * MEBIBYTE },
 };
 
+/** Of one item. */
+const FAULTS_TOLD_MAX = 10;
 /** Allowances kept; full ones are forgotten beyond it, which changes nothing. */
 const ALLOWANCES_MAX = 1_000;
 
@@ -132,8 +135,8 @@ function toLetter(
     stage: 'ingest',
     code,
     detail: isCut
-      ? `${reject.detail} (of ${sent.length} bytes, ${DEAD_LETTER_VALUE_BYTES_MAX} are kept)`
-      : reject.detail,
+      ? `${tellFaults(reject)} (of ${sent.length} bytes, ${DEAD_LETTER_VALUE_BYTES_MAX} are kept)`
+      : tellFaults(reject),
     attempt: 1,
     arrivedAtMs: receivedAtMs,
     eventType: origin?.eventType ?? textOf(item['type'], limits.typeLengthMax),
@@ -142,6 +145,12 @@ function toLetter(
     headers: {},
     value: isCut ? sent.subarray(0, DEAD_LETTER_VALUE_BYTES_MAX) : sent,
   };
+}
+
+function tellFaults({ faults }: EventReject): string {
+  const told = faults.slice(0, FAULTS_TOLD_MAX).map(({ pointer, detail }) => `${pointer} ${detail}`.trim());
+  const more = faults.length - told.length;
+  return `${told.join('; ')}${more > 0 ? ` (and ${more} more)` : ''}`;
 }
 
 /** As far as it is a JSON object. */

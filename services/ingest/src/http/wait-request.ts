@@ -1,4 +1,4 @@
-/** `?wait=stored|visible&timeout=<seconds>` */
+/** `?wait=stored|visible&timeout=<seconds>`, and nothing else: a misspelt `wait` would be a promise that is not kept. */
 import { WAIT_LEVELS, WAIT_SECONDS_DEFAULT, WAIT_SECONDS_MAX, type WaitLevel } from '@tidemark/contracts';
 import { AppError, SECOND_MS, type Fault } from '@tidemark/core';
 
@@ -12,7 +12,9 @@ export function parseWaitRequest(query: unknown): WaitRequest | null {
   const { wait, timeout } = query as Readonly<Record<string, unknown>>;
   const level = WAIT_LEVELS.find((name) => name === wait);
   const seconds = timeout === undefined ? WAIT_SECONDS_DEFAULT : parseSeconds(timeout);
-  const faults: Fault[] = [];
+  const faults: Fault[] = Object.keys(query as object)
+    .filter((name) => name !== 'wait' && name !== 'timeout')
+    .map((name) => fault(name, 'is not known; there are wait and timeout'));
   if (wait !== undefined && level === undefined) {
     faults.push(fault('wait', `must be one of ${WAIT_LEVELS.join(', ')}`));
   }
