@@ -1,9 +1,11 @@
-/** Exit codes of the command: scripts tell a bad call from a bad outcome by these. */
+/** Exit codes, the same for all commands: scripts tell what is wrong with the data from what was never told by these. */
 export const EXIT_OK = 0;
-/** It ran, and something was refused, unreadable, unreachable or not there. */
-export const EXIT_FAILED = 1;
-/** The command line or the environment is wrong; nothing was done. */
+/** It was asked, and what came of it is wrong: events are missing, refused or unreadable, rollups differ, nothing was compared or replayed. */
+export const EXIT_FOUND = 1;
+/** The command line, a file named there or the environment is wrong, or the server refuses a value of it. */
 export const EXIT_USAGE = 2;
+/** No answer, so nothing is known: no connection, a key that may not ask, a server that cannot answer now. */
+export const EXIT_UNANSWERED = 3;
 /** Stopped by SIGINT. */
 export const EXIT_INTERRUPTED = 130;
 
@@ -11,7 +13,7 @@ export const EXIT_INTERRUPTED = 130;
 export class CliFault extends Error {
   readonly exitCode: number;
 
-  constructor(message: string, exitCode: number = EXIT_FAILED, cause?: unknown) {
+  constructor(message: string, exitCode: number = EXIT_UNANSWERED, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = 'CliFault';
     this.exitCode = exitCode;

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import type { Clock } from '@tidemark/core';
-import { EXIT_INTERRUPTED } from './fault.ts';
+import { EXIT_INTERRUPTED, EXIT_UNANSWERED } from './fault.ts';
 import { runCli } from './program.ts';
 
 const clock: Clock = {
@@ -35,4 +36,8 @@ process.exitCode = await runCli(process.argv.slice(2), {
   random: Math.random,
   fetch: globalThis.fetch,
   signal: stop.signal,
+}).catch((bug: unknown) => {
+  // Left to Node it would end with 1, which says that something is wrong with the data.
+  process.stderr.write(`${inspect(bug)}\n`);
+  return EXIT_UNANSWERED;
 });

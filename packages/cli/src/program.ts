@@ -6,7 +6,7 @@ import { runKeysCreate, runKeysList, runKeysRevoke, type CreateKeyOptions } from
 import { runQueryCommand, type QueryOptions } from './commands/query.ts';
 import { runStatusCommand } from './commands/status.ts';
 import type { CliContext } from './context.ts';
-import { CliFault, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE } from './fault.ts';
+import { CliFault, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE } from './fault.ts';
 import { addOperations } from './operations-program.ts';
 
 const WAIT_SECONDS_DEFAULT = 120;
@@ -18,7 +18,13 @@ Environment:
   TIDEMARK_URL         the server (default http://127.0.0.1:8080)
   TIDEMARK_INGEST_URL  where events are posted, if not there
 
-Exit codes: 0 done, 1 something failed or was refused, 2 wrong usage, 130 interrupted`;
+Exit codes:
+  0    done, and nothing is wrong
+  1    asked, and found wrong: events missing, refused or unreadable, rollups that differ,
+       a halted partition, not done in time, nothing compared or replayed
+  2    wrong usage, or the server refuses a value (HTTP 400, 422)
+  3    no answer: no connection, a key that may not ask (401, 403), not now (429, 503), …
+  130  interrupted`;
 
 /**
  * Runs one command line. Faults go to stderr, results to stdout.
@@ -41,7 +47,7 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
     }
     if (!(error instanceof CliFault)) throw error;
     context.stderr.write(`tidemark: ${error.message}\n`);
-    return error.exitCode ?? EXIT_FAILED;
+    return error.exitCode;
   }
 }
 
@@ -56,13 +62,13 @@ function createProgram(context: CliContext, run: Run): Command {
       writeErr: (text) => context.stderr.write(text),
     })
     .showHelpAfterError('(tidemark --help tells more)')
-    .addHelpText('after', ENVIRONMENT_HELP);
+    .addHelpText('afterAll', ENVIRONMENT_HELP);
   addImport(program, context, run);
   addQuery(program, context, run);
   addKeys(program, context, run);
   program
     .command('status')
-    .description('show how far the pipeline has come')
+    .description('show how far the pipeline has come; exit code 1 when a partition has halted')
     .option('--json', 'print the answer as JSON', false)
     .action((options: { json: boolean }) => run(() => runStatusCommand(context, options)));
   addOperations(program, context, run);
@@ -119,6 +125,7 @@ function addKeys(program: Command, context: CliContext, run: Run): void {
   const keys = program.command('keys').description('create, list and revoke API keys (admins)');
   keys
     .command('create')
+    .description('create a key and print it, this once')
     .requiredOption('--name <name>', 'what the key is for')
     .requiredOption('--role <role>', 'producer, viewer or admin')
     .option('--expires-at <time>', 'when it stops working (RFC 3339)')
@@ -126,10 +133,12 @@ function addKeys(program: Command, context: CliContext, run: Run): void {
     .action((options: CreateKeyOptions) => run(() => runKeysCreate(context, options)));
   keys
     .command('list')
+    .description('list the keys, without their secrets')
     .option('--json', 'print the answer as JSON', false)
     .action((options: { json: boolean }) => run(() => runKeysList(context, options)));
   keys
     .command('revoke')
+    .description('make a key stop working')
     .argument('<id>', 'the id of the key, as keys list shows it')
     .option('--json', 'print the outcome as JSON', false)
     .action((id: string, options: { json: boolean }) => run(() => runKeysRevoke(context, id, options)));

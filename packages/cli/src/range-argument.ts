@@ -14,13 +14,14 @@ export function parseRange(
   { from, to }: { readonly from: string; readonly to: string },
   daysMax: number,
 ): Range {
-  const [fromMs, toMs] = [readEnd(context, '--from', from), readEnd(context, '--to', to)];
+  const [fromMs, toMs] = [readInstant(context, '--from', from), readInstant(context, '--to', to)];
   if (toMs <= fromMs) throw usageFault(`--to ${to} is not after --from ${from}`);
   if (toMs - fromMs > daysMax * DAY_MS) throw usageFault(`the range is longer than ${daysMax} days`);
   return { fromMs, toMs };
 }
 
-function readEnd(context: CliContext, name: string, text: string): number {
+/** @throws CliFault saying in words what is expected */
+export function readInstant(context: CliContext, name: string, text: string): number {
   const parsed = parseInstant(text, { nowMs: context.clock.nowMs(), timeZone: 'UTC', weekStart: 'monday' });
   if (!parsed.ok) throw usageFault(`${name}: ${parsed.detail}`);
   return parsed.instantMs;

@@ -124,7 +124,7 @@ describe('tidemark query', () => {
       body: { title: 'The question cannot be answered as asked', detail: '2 faults', errors },
     }));
     const result = await run('query', '--metrics', 'http.request', '--from', 'now');
-    expect(result).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(result).toMatchObject({ exitCode: 2, stdout: '' });
     expect(result.stderr).toContain('/metrics/0 http.request is not in the catalogue\n  /from is after to');
   });
 
@@ -199,7 +199,62 @@ describe('tidemark status', () => {
   it('says which server does not answer', async () => {
     await server.close();
     const result = await run('status');
-    expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('ECONNREFUSED') });
+    expect(result).toMatchObject({ exitCode: 3, stderr: expect.stringContaining('ECONNREFUSED') });
     expect(result.stderr).toContain(server.url);
   });
+});
+
+describe('exit codes', () => {
+  it.each([
+    ['a value that the server refuses', 400, 2],
+    ['a question that it cannot answer as asked', 422, 2],
+    ['an unknown key', 401, 3],
+    ['a key that may not ask', 403, 3],
+    ['a thing that is not there', 404, 3],
+    ['a task that runs already', 409, 3],
+    ['too many requests', 429, 3],
+    ['a fault of the server', 500, 3],
+    ['a server that cannot answer now', 503, 3],
+  ])('of %s (%i): %i', async (_what, status, exitCode) => {
+    const refuse = () => ({ status, body: { title: 'Refused' } });
+    for (const route of [
+      'GET /api/v1/ledger',
+      'GET /api/v1/status',
+      'GET /api/v1/api-keys',
+      'POST /api/v1/query',
+    ]) {
+      server.routes.set(route, refuse);
+    }
+    for (const args of [
+      ['ledger'],
+      ['status'],
+      ['keys', 'list'],
+      ['query', '--metrics', 'a.b', '--from', 'now-1d'],
+    ]) {
+      expect(await run(...args)).toMatchObject({ exitCode, stdout: '' });
+    }
+  });
+
+  it('of an answer that is none: 3', async () => {
+    server.routes.set('GET /api/v1/ledger', () => ({ status: 200, body: [] }));
+    expect(await run('ledger')).toMatchObject({ exitCode: 3, stdout: '' });
+  });
+
+  it('stand in the help of every command', async () => {
+    for (const args of [[], ['verify'], ['dead-letters'], ['dead-letters', 'list']]) {
+      const { exitCode, stdout } = await run(...args, '--help');
+      expect(exitCode).toBe(0);
+      expect(stdout).toContain('3    no answer');
+    }
+  });
+
+  it.each([[[]], [['keys']], [['dead-letters']]])(
+    'the help of %j says what each command does',
+    async (args) => {
+      const { stdout } = await run(...args, '--help');
+      const [, commands = ''] = /\nCommands:\n(.*?)\n\n/s.exec(stdout) ?? [];
+      // Name, arguments, two spaces at least, description.
+      for (const line of commands.split('\n')) expect(line).toMatch(/^ {2}\S.*? {2,}\S|^ {4,}\S/);
+    },
+  );
 });

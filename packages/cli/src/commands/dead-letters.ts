@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import type { CliContext } from '../context.ts';
-import { CliFault, EXIT_FAILED, EXIT_OK, usageFault } from '../fault.ts';
+import { CliFault, EXIT_FOUND, EXIT_OK, usageFault } from '../fault.ts';
 import { asCount, asList, connect, type Server } from '../http/server.ts';
 import { formatTable, printable, toCell } from '../table.ts';
 import { messageOf } from '../thrown.ts';
 
 const PATH = '/api/v1/dead-letters';
+const NO_LETTERS = 'no dead letters\n';
 const DETAIL_SHOWN_MAX = 80;
 const REFUSED_SHOWN_MAX = 20;
 
@@ -45,7 +46,9 @@ function formatSummary(answer: Readonly<Record<string, unknown>>): string {
     toCell(state),
     toCell(letters),
   ]);
-  return formatTable(['code', 'state', 'letters'], rows, (column) => column === 2);
+  return rows.length === 0
+    ? NO_LETTERS
+    : formatTable(['code', 'state', 'letters'], rows, (column) => column === 2);
 }
 
 function formatLetters(answer: Readonly<Record<string, unknown>>): string {
@@ -53,7 +56,10 @@ function formatLetters(answer: Readonly<Record<string, unknown>>): string {
     ...['id', 'arrivedAt', 'state', 'code', 'eventType', 'eventId'].map((name) => toCell(letter[name])),
     toCell(letter['detail']).slice(0, DETAIL_SHOWN_MAX),
   ]);
-  const table = formatTable(['id', 'arrived', 'state', 'code', 'type', 'event id', 'detail'], rows);
+  const table =
+    rows.length === 0
+      ? NO_LETTERS
+      : formatTable(['id', 'arrived', 'state', 'code', 'type', 'event id', 'detail'], rows);
   const cursor = answer['cursor'];
   return typeof cursor === 'string' ? `${table}\nmore with --cursor ${printable(cursor)}\n` : table;
 }
@@ -71,7 +77,7 @@ export async function runLettersShow(
 ): Promise<number> {
   const letter = await connect(context).get(pathOf(id), scopeOf(options));
   if (options.event && letter['event'] === undefined) {
-    throw new CliFault(`the letter ${id} holds no JSON text: its bytes are in valueBase64`);
+    throw new CliFault(`the letter ${id} holds no JSON text: its bytes are in valueBase64`, EXIT_FOUND);
   }
   context.stdout.write(`${JSON.stringify(options.event ? letter['event'] : letter, null, 2)}\n`);
   return EXIT_OK;
@@ -133,7 +139,8 @@ async function replayAll(
   }
   const more = refused.length - REFUSED_SHOWN_MAX;
   if (more > 0) context.stderr.write(`… and ${more} more\n`);
-  return refused.length === 0 ? EXIT_OK : EXIT_FAILED;
+  if (replayed + refused.length === 0) context.stderr.write('no open letter matches: nothing was replayed\n');
+  return replayed > 0 && refused.length === 0 ? EXIT_OK : EXIT_FOUND;
 }
 
 async function countOpen(server: Server, filters: LetterFilters): Promise<number> {

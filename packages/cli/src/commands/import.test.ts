@@ -119,7 +119,7 @@ describe('tidemark import', () => {
       },
     ];
     const result = await importTrace(await writeSource('a.csv', csvOf(10)), ['--retry-seconds', '20']);
-    expect(result.exitCode).toBe(1);
+    expect(result.exitCode).toBe(3);
     expect(result.stderr).toMatch(
       /HTTP 503: The bus cannot take events now: no broker \(gave up after \d+ tries\)/,
     );
@@ -199,7 +199,7 @@ describe('tidemark import', () => {
       },
     ];
     const result = await importTrace(await writeSource('a.csv', csvOf(2)));
-    expect(result).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(result).toMatchObject({ exitCode: 3, stdout: '' });
     expect(result.stderr).toContain('does not account for 2 events');
   });
 
@@ -212,7 +212,7 @@ describe('tidemark import', () => {
       },
     ];
     const result = await importTrace(await writeSource('a.csv', csvOf(2)));
-    expect(result.exitCode).toBe(1);
+    expect(result.exitCode).toBe(3);
     expect(result.stderr).toContain('HTTP 401: A valid credential is required: unknown key\n  /a is missing');
   });
 
@@ -226,7 +226,7 @@ describe('tidemark import', () => {
     expect(result.stderr).toContain('TIDEMARK_API_KEY is not set');
     const missing = await importTrace(path.join(directory, 'none.csv'));
     expect(missing).toMatchObject({
-      exitCode: 1,
+      exitCode: 2,
       stderr: expect.stringContaining('none.csv cannot be read: ENOENT'),
     });
     const unset = await runCommand(['import', 'llm.azure-trace', 'a.csv'], {

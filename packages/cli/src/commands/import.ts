@@ -1,6 +1,6 @@
 import { PACKS } from '@tidemark/packs';
 import type { CliContext } from '../context.ts';
-import { EXIT_FAILED, EXIT_OK, usageFault } from '../fault.ts';
+import { EXIT_FOUND, EXIT_OK, usageFault } from '../fault.ts';
 import { createApiClient } from '../http/api-client.ts';
 import { importFile } from '../import/import-file.ts';
 import { compileMapping, findMapping } from '../import/mapping.ts';
@@ -56,7 +56,7 @@ export async function runImportCommand(
     context.stderr.write(`all events are accepted, but not visible after ${options.waitSeconds} s\n`);
   }
   const isClean = outcomes.every(({ rejected, unreadable }) => rejected + unreadable === 0);
-  return isClean && visibility !== 'not-yet' ? EXIT_OK : EXIT_FAILED;
+  return isClean && visibility !== 'not-yet' ? EXIT_OK : EXIT_FOUND;
 }
 
 function parseAssignments(assignments: readonly string[]): ReadonlyMap<string, string> {

@@ -72,6 +72,33 @@ describe('tidemark ledger', () => {
     expect(result.stderr).toBe('1 acknowledged events are nowhere: the log has lost them\n');
   });
 
+  it('takes days, also as they are counted from now', async () => {
+    const total = { ...FIGURES, residue: 0 };
+    const body = { ...ledger, days: [], total };
+    const at = (...args: readonly string[]) =>
+      runCommand(['ledger', ...args], {
+        environment: { TIDEMARK_URL: server.url, TIDEMARK_API_KEY: 'tm_test' },
+        startMs: Date.parse('2026-01-15T12:00:00Z'),
+      });
+    answer('GET /api/v1/ledger?from=2026-01-12&to=2026-01-16', [body]);
+    expect((await at('--from', 'now-3d', '--to', 'now')).exitCode).toBe(0);
+    answer('GET /api/v1/ledger?from=2026-01-12', [body]);
+    expect((await at('--from', '2026-01-12T23:30:00Z')).exitCode).toBe(0);
+    answer('GET /api/v1/ledger?to=2026-01-15', [body]);
+    expect((await at('--to', '2026-01-15')).exitCode).toBe(0);
+  });
+
+  it.each([
+    [['--from', '14.1.2026'], '--from: "14.1.2026" is neither RFC 3339'],
+    [['--from', '14.1.2026'], 'a date (2026-01-31)'],
+    [['--to', '2026-02-30'], '--to: "2026-02-30" is not a date and time that exists'],
+    [['--from', '2026-01-15', '--to', '2026-01-14'], '--to 2026-01-14 is not after --from 2026-01-15'],
+  ])('says in words what is wrong with %j, and asks nothing', async (args, words) => {
+    const result = await run('ledger', ...args);
+    expect(result).toMatchObject({ exitCode: 2, stdout: '', stderr: expect.stringContaining(words) });
+    expect(server.requests).toEqual([]);
+  });
+
   it('says nothing more when nothing is missing', async () => {
     const total = { ...FIGURES, residue: 0 };
     answer('GET /api/v1/ledger', [{ ...ledger, days: [{ day: '2026-01-14', ...total }], total }]);
@@ -132,6 +159,15 @@ describe('tidemark dead-letters', () => {
     expect(result.stdout).toContain('more with --cursor def');
   });
 
+  it('says so when there are none', async () => {
+    answer('GET /api/v1/dead-letters', [{ deadLetters: [], cursor: null }]);
+    answer('GET /api/v1/dead-letters/summary', [{ counts: [], total: 0 }]);
+    for (const args of [[], ['--summary']]) {
+      const result = await run('dead-letters', 'list', ...args);
+      expect(result).toMatchObject({ exitCode: 0, stdout: 'no dead letters\n', stderr: '' });
+    }
+  });
+
   it('counts them, also those of nobody', async () => {
     const counts = [{ code: 'record-unreadable', state: 'open', letters: 12 }];
     answer('GET /api/v1/dead-letters/summary?organization=none', [{ counts, total: 12 }]);
@@ -187,6 +223,15 @@ describe('tidemark dead-letters', () => {
       exitCode: 1,
       stdout: '1499 replayed, 1 refused\n',
       stderr: 'ingest:ab invalid-event: must be text\n',
+    });
+  });
+
+  it('fails when nothing was replayed, as nothing matches', async () => {
+    answer('POST /api/v1/dead-letters/replay', [{ replayed: 0, refused: [], cursor: null }], 202);
+    expect(await run('dead-letters', 'replay', '--all', '--yes')).toMatchObject({
+      exitCode: 1,
+      stdout: '0 replayed, 0 refused\n',
+      stderr: 'no open letter matches: nothing was replayed\n',
     });
   });
 
@@ -340,6 +385,59 @@ describe('tidemark verify', () => {
     expect(result.stdout).toContain('30 buckets checked');
   });
 
+  it.each([
+    [0, 'nothing was compared: the range holds no events in buckets that are closed and rolled up'],
+    [1, 'nothing was compared: 6 buckets are not made yet. They wait for their rollup'],
+  ])(
+    'fails when nothing was compared, with %i buckets of each answer not made yet',
+    async (skippedDirty, words) => {
+      const bodies = ANSWERS.map((one) => ({ ...one, checkedBuckets: 0, skippedDirty }));
+      for (const format of [[], ['--json']]) {
+        answer('POST /api/v1/analytics/verify', bodies);
+        const result = await run('verify', ...RANGE, ...format);
+        expect(result).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(words) });
+      }
+    },
+  );
+
+  it('names as JSON what the API names, for the whole range', async () => {
+    const [first, second, ...others] = ANSWERS.map((one) => ({ ...one, isTruncated: false }));
+    answer('POST /api/v1/analytics/verify', [first, second, ...others]);
+    const whole = {
+      from: '2026-01-14T22:30:00.000Z',
+      to: '2026-01-15T02:00:00.000Z',
+      checkedBuckets: 30,
+      skippedDirty: 6,
+      differences: [],
+      isTruncated: false,
+      notCompared: [],
+      duplicates: [],
+      duplicatesSearchedThrough: '2026-01-15T02:00:00.000Z',
+      duplicatesParts: 2,
+      incompleteParts: [],
+    };
+    expect(JSON.parse((await run('verify', ...RANGE, '--json')).stdout)).toEqual(whole);
+
+    const gap = { duplicatesSearchedThrough: '2026-01-14T23:15:00.000Z', duplicatesParts: 2 };
+    answer('POST /api/v1/analytics/verify', [
+      { ...first, ...gap },
+      { ...second, isTruncated: true },
+      ...others,
+    ]);
+    const day = { from: '2026-01-14T22:30:00.000Z', to: '2026-01-15T00:00:00.000Z' };
+    const hour = { from: '2026-01-14T22:30:00.000Z', to: '2026-01-14T23:00:00.000Z' };
+    expect(JSON.parse((await run('verify', ...RANGE, '--json')).stdout)).toEqual({
+      ...whole,
+      ...gap,
+      isTruncated: true,
+      duplicatesParts: 3,
+      incompleteParts: [
+        { ...day, ...gap },
+        { ...hour, tiers: ['1m', '15m'], isTruncated: true },
+      ],
+    });
+  });
+
   it('fails for what was not looked at because too much differs, and says where', async () => {
     const [first, second, ...others] = ANSWERS.map((one) => ({ ...one, isTruncated: false }));
     answer('POST /api/v1/analytics/verify', [first, { ...second, isTruncated: true }, ...others]);
@@ -352,13 +450,14 @@ describe('tidemark verify', () => {
 });
 
 describe('tidemark status', () => {
-  it('says which partition has halted', async () => {
+  it('says which partition has halted, and fails', async () => {
     const partitions = [
       { partition: 0, nextOffset: 5, endOffset: 9, halted: 'a batch is half there' },
       { partition: 1, nextOffset: 5, endOffset: 9, halted: null },
     ];
     answer('GET /api/v1/status', [{ partitions }]);
-    const { stdout } = await run('status');
+    const { exitCode, stdout } = await run('status');
+    expect(exitCode).toBe(1);
     expect(stdout).toMatch(/\npartition 0 has halted: a batch is half there\n$/);
   });
 });

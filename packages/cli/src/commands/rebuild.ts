@@ -1,7 +1,7 @@
 import { REBUILD_DAYS_MAX } from '@tidemark/contracts';
 import { SECOND_MS } from '@tidemark/core';
 import type { CliContext } from '../context.ts';
-import { EXIT_FAILED, EXIT_OK } from '../fault.ts';
+import { EXIT_FOUND, EXIT_OK } from '../fault.ts';
 import { asCount, connect } from '../http/server.ts';
 import { parseRange, type Range, splitRange, toInstants } from '../range-argument.ts';
 
@@ -41,7 +41,7 @@ export async function runRebuildCommand(context: CliContext, options: RebuildOpt
   context.stderr.write(
     `${remaining} rollups are not made after ${options.waitSeconds} s; they will be, and numbers are right meanwhile\n`,
   );
-  return EXIT_FAILED;
+  return EXIT_FOUND;
 }
 
 /**

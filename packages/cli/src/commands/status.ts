@@ -1,11 +1,11 @@
 import type { CliContext } from '../context.ts';
-import { EXIT_OK } from '../fault.ts';
+import { EXIT_FOUND, EXIT_OK } from '../fault.ts';
 import { createApiClient } from '../http/api-client.ts';
 import { parseStatus, type PipelineStatus } from '../http/status.ts';
 import { readSettings } from '../settings.ts';
 import { formatTable, printable } from '../table.ts';
 
-/** Prints how far the pipeline has come. */
+/** Prints how far the pipeline has come. @returns not 0 when a partition has halted */
 export async function runStatusCommand(
   context: CliContext,
   options: { readonly json: boolean },
@@ -13,8 +13,9 @@ export async function runStatusCommand(
   const settings = readSettings(context.environment);
   const client = createApiClient(context, settings.apiKey);
   const answer = await client.requestJson({ method: 'GET', url: `${settings.url}/api/v1/status` });
-  context.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : formatStatus(parseStatus(answer)));
-  return EXIT_OK;
+  const status = parseStatus(answer);
+  context.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : formatStatus(status));
+  return status.partitions.every(({ halted }) => halted === null) ? EXIT_OK : EXIT_FOUND;
 }
 
 /** The partitions as a table; every other figure the server tells as a line of its own. */

@@ -1,7 +1,7 @@
 import { DAY_MS, HOUR_MS, type Tier } from '@tidemark/core';
 import { VERIFY_HOURS_MAX } from '@tidemark/contracts';
 import type { CliContext } from '../context.ts';
-import { EXIT_FAILED, EXIT_OK } from '../fault.ts';
+import { CliFault, EXIT_FOUND, EXIT_OK } from '../fault.ts';
 import { asCount, asList, connect } from '../http/server.ts';
 import { parseRange, splitHours, splitRange, toInstants, type Range } from '../range-argument.ts';
 import { formatTable, toCell } from '../table.ts';
@@ -18,17 +18,24 @@ export interface VerifyOptions {
   readonly json: boolean;
 }
 
+/** What the server tells of the parts, put together. As JSON it has the names of the API. */
 interface Verdict {
+  readonly from: string;
+  readonly to: string;
   checkedBuckets: number;
   skippedDirty: number;
   readonly differences: Rows;
   readonly duplicates: Rows;
   /** Parts of the range and tiers that take too much to be compared at once. */
   readonly notCompared: Rows;
-  /** Parts of the range with more differences than are told: not all of their buckets were compared. */
-  readonly truncated: Rows;
-  /** Parts of the range in which not all copies can have been found. */
-  readonly notSearched: Rows;
+  /** Of any part: it has more differences than are told, so not all of its buckets were compared. */
+  isTruncated: boolean;
+  /** `to`; earlier when so much arrived in some part that what arrived behind it was not searched. */
+  duplicatesSearchedThrough: string;
+  /** Copies are looked for in so many parts one by one: those in two of them are not found. At least one for each day. */
+  duplicatesParts: number;
+  /** The parts of the range that are truncated, or were not searched as a whole, each with what the server says of it. */
+  readonly incompleteParts: Rows;
 }
 
 type Rows = Readonly<Record<string, unknown>>[];
@@ -36,15 +43,15 @@ type Rows = Readonly<Record<string, unknown>>[];
 /**
  * Has the rollups held to raw: those of days a day at a time, which is when copies are looked for too, the finer ones by the hour, so
  * that each answer comes in time however much there is.
- * @returns not 0 when anything differs, is there twice, or could not be compared
+ * @returns not 0 when anything differs, is there twice, could not be compared, or nothing was
  */
 export async function runVerifyCommand(context: CliContext, options: VerifyOptions): Promise<number> {
   const range = parseRange(context, options, DAYS_MAX);
   const server = connect(context);
   const verdict: Verdict = {
-    ...{ checkedBuckets: 0, skippedDirty: 0 },
-    ...{ differences: [], duplicates: [], notCompared: [] },
-    ...{ truncated: [], notSearched: [] },
+    ...{ ...toInstants(range), checkedBuckets: 0, skippedDirty: 0 },
+    ...{ differences: [], isTruncated: false, notCompared: [], duplicates: [] },
+    ...{ duplicatesSearchedThrough: toInstants(range).to, duplicatesParts: 0, incompleteParts: [] },
   };
   const ask = async (
     part: Range,
@@ -59,8 +66,11 @@ export async function runVerifyCommand(context: CliContext, options: VerifyOptio
     verdict.duplicates.push(...asList(answer['duplicates'], 'duplicates'));
     const refused = asList(answer['notCompared'], 'what was not compared');
     verdict.notCompared.push(...refused.map((one) => ({ ...instants, ...one })));
-    if (answer['isTruncated'] === true) verdict.truncated.push({ ...instants, tiers: scope.tiers });
-    if (scope.duplicates) verdict.notSearched.push(...unsearchedOf(instants, answer));
+    if (answer['isTruncated'] === true) {
+      verdict.isTruncated = true;
+      verdict.incompleteParts.push({ ...instants, tiers: scope.tiers, isTruncated: true });
+    }
+    if (scope.duplicates) addSearch(verdict, instants, answer);
   };
   const days = splitRange(range, DAYS_PER_REQUEST);
   for (const day of days) {
@@ -68,27 +78,48 @@ export async function runVerifyCommand(context: CliContext, options: VerifyOptio
     for (const hour of splitHours(day)) await ask(hour, { tiers: ['1m', '15m'], duplicates: false });
   }
   context.stdout.write(options.json ? `${JSON.stringify(verdict)}\n` : formatVerdict(verdict, days.length));
-  for (const text of verdict.notSearched.map(describeUnsearched)) context.stderr.write(`${text}\n`);
-  for (const text of verdict.truncated.map(describeTruncated)) context.stderr.write(`${text}\n`);
-  const { differences, duplicates, notCompared, truncated } = verdict;
-  const faults = [differences, duplicates, notCompared, truncated];
-  return faults.every((rows) => rows.length === 0) ? EXIT_OK : EXIT_FAILED;
+  for (const part of verdict.incompleteParts) context.stderr.write(`${describeIncomplete(part)}\n`);
+  if (verdict.checkedBuckets === 0) context.stderr.write(`${describeNothing(verdict)}\n`);
+  const { checkedBuckets, differences, duplicates, isTruncated, notCompared } = verdict;
+  const hasFault = [differences, duplicates, notCompared].some((rows) => rows.length > 0);
+  return checkedBuckets > 0 && !hasFault && !isTruncated ? EXIT_OK : EXIT_FOUND;
 }
 
-/** Nothing when every copy within the part has been found. */
-function unsearchedOf(
-  { from, to }: { readonly from: string; readonly to: string },
+/** Counts the search of a part, and notes the part unless every copy within it has been found. */
+function addSearch(
+  verdict: Verdict,
+  part: { readonly from: string; readonly to: string },
   answer: Readonly<Record<string, unknown>>,
-): Rows {
-  const { duplicatesSearchedThrough: searchedThrough, duplicatesParts: parts } = answer;
-  return searchedThrough === to && parts === 1 ? [] : [{ from, to, searchedThrough, parts }];
+): void {
+  const { duplicatesSearchedThrough } = answer;
+  if (typeof duplicatesSearchedThrough !== 'string')
+    throw new CliFault('the server does not tell how far copies were searched');
+  const duplicatesParts = asCount(answer['duplicatesParts'], 'parts searched');
+  verdict.duplicatesParts += duplicatesParts;
+  const isSearched = duplicatesSearchedThrough === part.to;
+  // Parts come in order: the first gap is how far everything was searched.
+  if (!isSearched && !verdict.incompleteParts.some(hasSearchGap))
+    verdict.duplicatesSearchedThrough = duplicatesSearchedThrough;
+  if (isSearched && duplicatesParts === 1) return;
+  verdict.incompleteParts.push({ ...part, duplicatesSearchedThrough, duplicatesParts });
 }
 
-function describeUnsearched({ from, to, searchedThrough, parts }: Readonly<Record<string, unknown>>): string {
-  return `much arrived from ${toCell(from)} to ${toCell(to)}: copies were searched through ${toCell(searchedThrough)}, in ${toCell(parts)} parts, and none across them`;
+function hasSearchGap({ to, duplicatesSearchedThrough }: Readonly<Record<string, unknown>>): boolean {
+  return duplicatesSearchedThrough !== undefined && duplicatesSearchedThrough !== to;
 }
 
-function describeTruncated({ from, to, tiers }: Readonly<Record<string, unknown>>): string {
+/** Why no bucket was compared; what was not, as it takes too much, is told by itself. */
+function describeNothing({ skippedDirty, notCompared }: Verdict): string {
+  if (skippedDirty > 0)
+    return `nothing was compared: ${skippedDirty} buckets are not made yet. They wait for their rollup and are answered from raw, so nothing is wrong with them: verify them later`;
+  if (notCompared.length > 0) return 'nothing was compared';
+  return 'nothing was compared: the range holds no events in buckets that are closed and rolled up (is it in the future?)';
+}
+
+function describeIncomplete(part: Readonly<Record<string, unknown>>): string {
+  const { from, to, tiers, isTruncated, duplicatesSearchedThrough, duplicatesParts } = part;
+  if (isTruncated !== true)
+    return `much arrived from ${toCell(from)} to ${toCell(to)}: copies were searched through ${toCell(duplicatesSearchedThrough)}, in ${toCell(duplicatesParts)} parts, and none across them`;
   return `more differs from ${toCell(from)} to ${toCell(to)} than is told of ${toCell(tiers)}: not all of its buckets were compared`;
 }
 

@@ -1,9 +1,11 @@
 import type { CliContext } from '../context.ts';
-import { CliFault } from '../fault.ts';
+import { CliFault, EXIT_UNANSWERED, EXIT_USAGE } from '../fault.ts';
 import { describeProblem } from './problem.ts';
 import { codeOf, messageOf } from '../thrown.ts';
 import { isRetryableStatus, parseRetryAfterMs, retryDelayMs } from './retry.ts';
 
+/** What the server answers to a value it does not take: the command line is wrong. All else says nothing of what was asked. */
+const REFUSED_VALUE_STATUSES: ReadonlySet<number> = new Set([400, 422]);
 /** A server that takes longer over one request is treated as gone. */
 const REQUEST_TIMEOUT_MS = 60_000;
 
@@ -43,7 +45,7 @@ export class ApiFault extends CliFault {
   readonly body: string;
 
   constructor(status: number, body: string, message: string) {
-    super(message);
+    super(message, REFUSED_VALUE_STATUSES.has(status) ? EXIT_USAGE : EXIT_UNANSWERED);
     this.status = status;
     this.body = body;
   }

@@ -1,6 +1,6 @@
 import type { ImportMapping } from '@tidemark/core';
 import { assertNever } from '@tidemark/core';
-import { CliFault } from '../fault.ts';
+import { usageFault } from '../fault.ts';
 import { COMBINED_LOG_COLUMNS, parseCombinedLog } from './combined-log.ts';
 import { type CsvRecord, parseCsvRecords, readCsvRecords } from './csv.ts';
 import { parseJsonLine } from './json-line.ts';
@@ -81,7 +81,7 @@ async function* readCsv(
 
 function readHeader(record: CsvRecord | undefined): readonly string[] {
   const [row] = record === undefined || record.fault !== null ? [] : parseCsvRecords([record.text]);
-  if (row === undefined || typeof row === 'string') throw new CliFault('the header line cannot be read');
+  if (row === undefined || typeof row === 'string') throw usageFault('the header line cannot be read');
   return row.map((name) => name.trim());
 }
 
@@ -89,7 +89,7 @@ function readHeader(record: CsvRecord | undefined): readonly string[] {
 function positionsOf(columns: readonly string[], available: readonly string[]): readonly number[] {
   const missing = columns.filter((column) => !available.includes(column));
   if (missing.length > 0) {
-    throw new CliFault(`no column ${missing.join(', ')}; there are: ${available.join(', ')}`);
+    throw usageFault(`no column ${missing.join(', ')}; there are: ${available.join(', ')}`);
   }
   return columns.map((column) => available.indexOf(column));
 }

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { CliFault } from '../fault.ts';
+import { CliFault, EXIT_FOUND, EXIT_USAGE } from '../fault.ts';
 import { codeOf, messageOf } from '../thrown.ts';
 
 const CHUNK_BYTES = 256 * 1024;
@@ -20,7 +20,7 @@ export async function openSourceFile(file: string): Promise<SourceFile> {
     const handle = await open(file, 'r');
     try {
       const stat = await handle.stat();
-      if (!stat.isFile()) throw new CliFault(`${file} is not a file`);
+      if (!stat.isFile()) throw new CliFault(`${file} is not a file`, EXIT_USAGE);
       const { buffer } = await handle.read(Buffer.alloc(GZIP_MAGIC.length), 0, GZIP_MAGIC.length, 0);
       const isGzip = GZIP_MAGIC.every((byte, index) => buffer[index] === byte);
       return { sizeBytes: stat.size, read: (onBytesRead) => readChunks(file, isGzip, onBytesRead) };
@@ -28,7 +28,7 @@ export async function openSourceFile(file: string): Promise<SourceFile> {
       await handle.close();
     }
   } catch (error) {
-    throw toFault(file, error);
+    throw toFault(file, error, EXIT_USAGE);
   }
 }
 
@@ -48,7 +48,7 @@ async function* readChunks(
       yield* plain;
     }
   } catch (error) {
-    throw toFault(file, error);
+    throw toFault(file, error, EXIT_FOUND);
   }
 }
 
@@ -62,7 +62,7 @@ async function* countBytes(
   }
 }
 
-function toFault(file: string, error: unknown): unknown {
+function toFault(file: string, error: unknown, exitCode: number): unknown {
   if (error instanceof CliFault || codeOf(error) === null) return error;
-  return new CliFault(`${file} cannot be read: ${messageOf(error)}`, undefined, error);
+  return new CliFault(`${file} cannot be read: ${messageOf(error)}`, exitCode, error);
 }
