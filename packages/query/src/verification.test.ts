@@ -195,14 +195,11 @@ describe('verification of buckets', () => {
 
   it('compares a bounded number of buckets at a time', async () => {
     const { done, compared } = verify(
-      { raw: range(60).map(minute), rolledUp: range(150).map(minute) },
-      {
-        toMs: minute(150),
-        closedThroughMs: minute(150),
-      },
+      { raw: range(60).map(minute), rolledUp: range(3_000).map(minute) },
+      { toMs: minute(3_000), closedThroughMs: minute(3_000) },
     );
-    expect((await done).checkedBuckets).toBe(150);
-    expect(compared.map(({ length }) => length)).toEqual([64, 64, 22]);
+    expect((await done).checkedBuckets).toBe(3_000);
+    expect(compared.map(({ length }) => length)).toEqual([1_440, 1_440, 120]);
   });
 
   it('shows a bounded number of differences, and says that there may be more', async () => {
@@ -213,41 +210,50 @@ describe('verification of buckets', () => {
   });
 
   it('does not call checked what it has not looked at', async () => {
-    const buckets = range(150).map(minute);
-    // The first chunk gives 945 differences, four buckets of the second the 55 that are left to show.
-    const differing = [buckets.flatMap((start, index) => manyOf(start, index < 64 ? 15 : 16))];
+    const buckets = range(3_000).map(minute);
+    // The first chunk gives 945 differences of 63 buckets, four buckets of the second the 55 that are left to show.
+    const differing = [
+      buckets.flatMap((start, index) => manyOf(start, index < 64 ? 15 : index < 1_440 ? 0 : 16)),
+    ];
     const { done, compared } = verify(
-      { raw: buckets, differing, marks: [[minute(3), minute(149)]] },
-      { toMs: minute(150), closedThroughMs: minute(150) },
+      { raw: buckets, differing, marks: [[minute(3), minute(2_999)]] },
+      { toMs: minute(3_000), closedThroughMs: minute(3_000) },
     );
     const { differences, ...figures } = await done;
     expect(differences).toHaveLength(DIFFERENCES_SHOWN_MAX);
-    expect(figures).toEqual({ checkedBuckets: 63 + 4, skippedDirty: 2, isTruncated: true });
-    expect(compared.map(({ length }) => length)).toEqual([63, 64, 64, 3]);
-    expect(compared.slice(0, 2).flat()).not.toContain(minute(128));
+    expect(figures).toEqual({ checkedBuckets: 1_439 + 4, skippedDirty: 2, isTruncated: true });
+    expect(compared.map(({ length }) => length)).toEqual([1_439, 1_440, 67]);
+    expect(compared.slice(0, 2).flat()).not.toContain(minute(2_880));
   });
 
-  it('is complete when the last chunk fills what is shown', async () => {
-    const buckets = range(100).map(minute);
-    const { done } = verify(
-      { raw: buckets, differing: [buckets.flatMap((start) => manyOf(start, 10))] },
-      { toMs: minute(100), closedThroughMs: minute(100) },
-    );
-    expect(await done).toMatchObject({ checkedBuckets: 100, isTruncated: false });
+  it('is complete with one difference less than is shown, over all chunks', async () => {
+    const buckets = range(1_500).map(minute);
+    const differing = buckets.flatMap((start, index) => manyOf(start, index < 40 || index >= 1_440 ? 10 : 0));
+    const found = async (differences: readonly RollupDifference[]) => {
+      const options = { toMs: minute(1_500), closedThroughMs: minute(1_500) };
+      const { isTruncated, checkedBuckets } = await verify(
+        { raw: buckets, differing: [differences] },
+        options,
+      ).done;
+      return { isTruncated, checkedBuckets };
+    };
+    expect(differing).toHaveLength(DIFFERENCES_SHOWN_MAX);
+    expect(await found(differing.slice(1))).toEqual({ isTruncated: false, checkedBuckets: 1_500 });
+    expect(await found(differing)).toEqual({ isTruncated: true, checkedBuckets: 1_500 });
   });
 
   it('lets no bucket on its way use up what is shown', async () => {
-    const wrong = [differenceOf(minute(1)), differenceOf(minute(70))];
+    const wrong = [differenceOf(minute(1)), differenceOf(minute(1_450))];
     const { done, compared } = verify(
       {
-        raw: range(80).map(minute),
+        raw: range(1_460).map(minute),
         differing: [[...manyOf(minute(0), DIFFERENCES_SHOWN_MAX), ...wrong]],
         marks: [[], [minute(0)]],
       },
-      { toMs: minute(80), closedThroughMs: minute(80) },
+      { toMs: minute(1_460), closedThroughMs: minute(1_460) },
     );
-    expect(await done).toEqual(verdict(79, 1, wrong));
-    expect(compared.map(({ length }) => length)).toEqual([64, 63, 16, 2]);
+    expect(await done).toEqual(verdict(1_459, 1, wrong));
+    expect(compared.map(({ length }) => length)).toEqual([1_440, 1_439, 20, 2]);
   });
 
   it('refuses a range without end', async () => {

@@ -15,8 +15,11 @@ import { DIFFERENCES_SHOWN_MAX } from '@tidemark/warehouse';
 import type { EventStore, RollupDifference, RollupStore } from '@tidemark/warehouse';
 import { type QueryPipeline, rolledUpMeasures } from './pipeline.ts';
 
-/** Buckets of one statement: raw of so many is read and aggregated at once. */
-const BUCKETS_PER_COMPARISON: Readonly<Record<Tier, number>> = { '1m': 64, '15m': 16, '1d': 4 };
+/**
+ * Buckets of one comparison, which the store cuts by their rows: a day of each of the finer tiers, since what a statement costs however
+ * few rows it reads is more than the rows of many buckets do.
+ */
+const BUCKETS_PER_COMPARISON: Readonly<Record<Tier, number>> = { '1m': 1_440, '15m': 96, '1d': 4 };
 /** Widest range of one call: a month of minutes. */
 export const BUCKETS_PER_VERIFICATION_MAX = 44_640;
 
@@ -167,7 +170,7 @@ interface Compared {
   readonly isTruncated: boolean;
 }
 
-/** One statement: what it was asked of, what it found, and what of that is not on its way. */
+/** One comparison: what it was asked of, what it found, and what of that is not on its way. */
 type CompareSome = (starts: readonly number[]) => Promise<{
   readonly compared: readonly number[];
   readonly found: readonly RollupDifference[];

@@ -21,6 +21,12 @@ export interface RollupDifference {
   readonly rollup: string;
 }
 
+/**
+ * Events and rollup rows of the buckets that one statement compares. Planning the SELECTs of 31 measures takes 0.4 s however few rows
+ * they read; 350,000 rows of 1,440 minutes take 1 s more, and between 200 and 400 MB.
+ */
+export const ROWS_PER_COMPARISON = 400_000;
+
 /** Sketches are held against each other by what they answer. */
 const COMPARED_LEVELS = [0.01, 0.25, 0.5, 0.75, 0.9, 0.99];
 
@@ -57,6 +63,31 @@ interface Comparison extends BucketSelection {
   readonly measuresInRaw: readonly Measure[];
   readonly rowsMax: number;
   readonly timeoutMs: number;
+}
+
+/**
+ * The buckets, ascending, in lists that have at most `ROWS_PER_COMPARISON` rows or are of one bucket.
+ *
+ * @param rowsOf by start; none where it has no entry
+ */
+export function bucketsByRows(
+  startsMs: readonly number[],
+  rowsOf: ReadonlyMap<number, number>,
+): readonly (readonly number[])[] {
+  const lists: number[][] = [];
+  let rows = 0;
+  for (const start of startsMs.toSorted((a, b) => a - b)) {
+    const added = rowsOf.get(start) ?? 0;
+    const list = lists.at(-1);
+    if (list === undefined || rows + added > ROWS_PER_COMPARISON) {
+      lists.push([start]);
+      rows = added;
+    } else {
+      list.push(start);
+      rows += added;
+    }
+  }
+  return lists;
 }
 
 /** The rows in which raw and rollups differ, by measure, bucket and dimensions. */

@@ -67,12 +67,16 @@ function bucketPredicate(
 }
 
 function isRawOfBuckets(options: BucketSelection, parameters: SqlParameters): string {
-  const width = TIER_WIDTH_MS[options.tier];
   return bucketPredicate(options, parameters, {
     column: 'time',
     bound: (ms) => `fromUnixTimestamp64Milli(${ms}, 'UTC')`,
-    start: `intDiv(${RAW_TIME_MS}, ${width}) * ${width}`,
+    start: rawBucketMs(options.tier),
   });
+}
+
+function rawBucketMs(tier: Tier): string {
+  const width = TIER_WIDTH_MS[tier];
+  return `intDiv(${RAW_TIME_MS}, ${width}) * ${width}`;
 }
 
 /** WHERE of the rollup rows of the measures in the buckets, the vanished ones left out. */
@@ -97,6 +101,31 @@ export function typesPresent(options: BucketSelection & { readonly timeoutMs: nu
   const organization = parameters.bind('String', options.organization);
   return {
     sql: `SELECT DISTINCT toString(type) AS type FROM events WHERE organization = ${organization} AND ${isRawOfBuckets(options, parameters)}`,
+    parameters: parameters.values,
+    timeoutMs: options.timeoutMs,
+  };
+}
+
+/** (start, rows): how many events and rollup rows each of the buckets has that has any. Reads times alone. */
+export function rowsOfBuckets(
+  options: BucketSelection & { readonly measures: readonly Measure[]; readonly timeoutMs: number },
+): Statement {
+  const parameters = new SqlParameters();
+  const organization = parameters.bind('String', options.organization);
+  return {
+    sql: `SELECT start, sum(present) AS rows
+FROM (
+  SELECT ${rawBucketMs(options.tier)} AS start, count() AS present
+  FROM events
+  WHERE organization = ${organization} AND ${isRawOfBuckets(options, parameters)}
+  GROUP BY start
+  UNION ALL
+  SELECT ${ROLLUP_BUCKET_MS} AS start, count() AS present
+  FROM ${ROLLUP_TABLE[options.tier]}
+  WHERE ${rollupsOfBuckets(options, parameters)}
+  GROUP BY start
+)
+GROUP BY start`,
     parameters: parameters.values,
     timeoutMs: options.timeoutMs,
   };

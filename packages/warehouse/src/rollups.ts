@@ -6,6 +6,7 @@ import type { Measure, OrganizationId, Tier } from '@tidemark/core';
 import { ROLLUP_BUCKET_MS, ROLLUP_TABLE } from './measure-sql.ts';
 import type { WarehouseExecutor } from './port.ts';
 import {
+  bucketsByRows,
   compareStatement,
   toDifference,
   type ComparedRow,
@@ -13,6 +14,7 @@ import {
 } from './rollup-comparison.ts';
 import {
   recomputeStatement,
+  rowsOfBuckets,
   typesPresent,
   vanishStatement,
   type BucketSelection,
@@ -41,7 +43,7 @@ export interface RollupStore {
   /**
    * Where the rollups of the buckets differ from what raw gives now: counts, sums, extremes, last values and distinct sketches must be
    * equal, quantiles too (the sketch does not depend on the order of merging). Empty when all agree. At most
-   * `DIFFERENCES_SHOWN_MAX`. What is written between its two reads shows as a difference: callers look at the marks afterwards.
+   * `DIFFERENCES_SHOWN_MAX`. However many the buckets, a statement reads at most `ROWS_PER_COMPARISON` rows, or one bucket. What is written between its two reads shows as a difference: callers look at the marks afterwards.
    * @throws warehouse-unavailable, query-timeout
    */
   compare(options: Omit<RecomputeOptions, 'version'>): Promise<readonly RollupDifference[]>;
@@ -71,14 +73,18 @@ export function createRollupStore(warehouse: WarehouseExecutor): RollupStore {
       if (options.bucketStartsMs.length === 0 || options.measures.length === 0) return [];
       const present = new Set(await measuresPresent(warehouse, options));
       const differences: RollupDifference[] = [];
-      for (const measures of chunksOf(options.measures)) {
-        const rowsMax = DIFFERENCES_SHOWN_MAX - differences.length;
-        if (rowsMax === 0) break;
-        const measuresInRaw = measures.filter((measure) => present.has(measure));
-        const rows = await warehouse.query<ComparedRow>(
-          compareStatement({ ...options, measures, measuresInRaw, rowsMax }),
-        );
-        differences.push(...rows.map(toDifference));
+      const counted = await warehouse.query<{ start: string; rows: string }>(rowsOfBuckets(options));
+      const rowsOf = new Map(counted.map(({ start, rows }) => [Number(start), Number(rows)]));
+      for (const bucketStartsMs of bucketsByRows(options.bucketStartsMs, rowsOf)) {
+        for (const measures of chunksOf(options.measures)) {
+          const rowsMax = DIFFERENCES_SHOWN_MAX - differences.length;
+          if (rowsMax === 0) return differences;
+          const measuresInRaw = measures.filter((measure) => present.has(measure));
+          const rows = await warehouse.query<ComparedRow>(
+            compareStatement({ ...options, bucketStartsMs, measures, measuresInRaw, rowsMax }),
+          );
+          differences.push(...rows.map(toDifference));
+        }
       }
       return differences;
     },
