@@ -43,7 +43,8 @@ export interface RollupStore {
   /**
    * Where the rollups of the buckets differ from what raw gives now: counts, sums, extremes, last values and distinct sketches must be
    * equal, quantiles too (the sketch does not depend on the order of merging). Empty when all agree. At most
-   * `DIFFERENCES_SHOWN_MAX`. However many the buckets, a statement reads at most `ROWS_PER_COMPARISON` rows, or one bucket. What is written between its two reads shows as a difference: callers look at the marks afterwards.
+   * `DIFFERENCES_SHOWN_MAX`. However many the buckets, a statement compares at most `ROWS_PER_COMPARISON` rows, or one bucket. What is
+   * written between its two reads shows as a difference: callers look at the marks afterwards.
    * @throws warehouse-unavailable, query-timeout
    */
   compare(options: Omit<RecomputeOptions, 'version'>): Promise<readonly RollupDifference[]>;
