@@ -317,31 +317,46 @@ describe('tidemark verify', () => {
   const CLEAN = { checkedBuckets: 5, skippedDirty: 1, differences: [], duplicates: [], notCompared: [] };
   const RANGE = ['--from', '2026-01-14T22:30:00Z', '--to', '2026-01-15T02:00:00Z'];
   const searched = (to: string) => ({ ...CLEAN, duplicatesSearchedThrough: to, duplicatesParts: 1 });
-  const ANSWERS = [
-    searched('2026-01-15T00:00:00.000Z'),
-    ...[CLEAN, CLEAN],
-    searched('2026-01-15T02:00:00.000Z'),
-    ...[CLEAN, CLEAN],
+  const ANSWERS = [searched('2026-01-15T00:00:00.000Z'), searched('2026-01-15T02:00:00.000Z')];
+  const DAYS = [
+    { from: '2026-01-14T22:30:00.000Z', to: '2026-01-15T00:00:00.000Z' },
+    { from: '2026-01-15T00:00:00.000Z', to: '2026-01-15T02:00:00.000Z' },
   ];
 
-  it('asks for days and copies by the day, for finer rollups by the hour', async () => {
+  it('asks by the day', async () => {
     const sent = answer('POST /api/v1/analytics/verify', ANSWERS);
     const result = await run('verify', ...RANGE);
-    const day = { tiers: ['1d'], duplicates: true };
-    const hour = { tiers: ['1m', '15m'], duplicates: false };
-    expect(sent).toEqual([
-      { from: '2026-01-14T22:30:00.000Z', to: '2026-01-15T00:00:00.000Z', ...day },
-      { from: '2026-01-14T22:30:00.000Z', to: '2026-01-14T23:00:00.000Z', ...hour },
-      { from: '2026-01-14T23:00:00.000Z', to: '2026-01-15T00:00:00.000Z', ...hour },
-      { from: '2026-01-15T00:00:00.000Z', to: '2026-01-15T02:00:00.000Z', ...day },
-      { from: '2026-01-15T00:00:00.000Z', to: '2026-01-15T01:00:00.000Z', ...hour },
-      { from: '2026-01-15T01:00:00.000Z', to: '2026-01-15T02:00:00.000Z', ...hour },
-    ]);
+    expect(sent).toEqual(DAYS.map((day) => ({ ...day, tiers: ['1m', '15m', '1d'], duplicates: true })));
     expect(result).toMatchObject({
       exitCode: 0,
-      stdout: '2 days, 30 buckets checked, 6 not made yet, 0 differences, 0 duplicates, 0 not compared\n',
+      stdout: '2 days, 10 buckets checked, 2 not made yet, 0 differences, 0 duplicates, 0 not compared\n',
       stderr: '',
     });
+  });
+
+  it('asks by the hour for the finer tiers of a day that holds too much', async () => {
+    const [first, second] = ANSWERS;
+    const refuse = (tier: string) => ({ tier, code: 'query-timeout', detail: 'it took too long' });
+    const large = { ...first, notCompared: [refuse('1m')] };
+    const sent = answer('POST /api/v1/analytics/verify', [
+      large,
+      CLEAN,
+      { ...CLEAN, notCompared: [refuse('1m')] },
+      second,
+    ]);
+    const result = await run('verify', ...RANGE);
+    const hour = { tiers: ['1m'], duplicates: false };
+    expect(sent.slice(1, 3)).toEqual([
+      { from: '2026-01-14T22:30:00.000Z', to: '2026-01-14T23:00:00.000Z', ...hour },
+      { from: '2026-01-14T23:00:00.000Z', to: '2026-01-15T00:00:00.000Z', ...hour },
+    ]);
+    expect(sent).toHaveLength(4);
+    expect(result.exitCode).toBe(1);
+    expect(result.stdout).toMatch(
+      /2026-01-14T23:00:00\.000Z +2026-01-15T00:00:00\.000Z +1m +it took too long\n/,
+    );
+    expect(result.stdout).toContain('20 buckets checked');
+    expect(result.stdout).toContain('1 not compared\n');
   });
 
   it('shows what differs and what is there twice, and fails', async () => {
@@ -382,12 +397,12 @@ describe('tidemark verify', () => {
     expect(result.stdout).toMatch(
       /2026-01-14T22:30:00\.000Z +2026-01-15T00:00:00\.000Z +1d +it took too long\n/,
     );
-    expect(result.stdout).toContain('30 buckets checked');
+    expect(result.stdout).toContain('10 buckets checked');
   });
 
   it.each([
     [0, 'nothing was compared: the range holds no events in buckets that are closed and rolled up'],
-    [1, 'nothing was compared: 6 buckets are not made yet. They wait for their rollup'],
+    [1, 'nothing was compared: 2 buckets are not made yet. They wait for their rollup'],
   ])(
     'fails when nothing was compared, with %i buckets of each answer not made yet',
     async (skippedDirty, words) => {
@@ -401,13 +416,13 @@ describe('tidemark verify', () => {
   );
 
   it('names as JSON what the API names, for the whole range', async () => {
-    const [first, second, ...others] = ANSWERS.map((one) => ({ ...one, isTruncated: false }));
-    answer('POST /api/v1/analytics/verify', [first, second, ...others]);
+    const [first, second] = ANSWERS.map((one) => ({ ...one, isTruncated: false }));
+    answer('POST /api/v1/analytics/verify', [first, second]);
     const whole = {
       from: '2026-01-14T22:30:00.000Z',
       to: '2026-01-15T02:00:00.000Z',
-      checkedBuckets: 30,
-      skippedDirty: 6,
+      checkedBuckets: 10,
+      skippedDirty: 2,
       differences: [],
       isTruncated: false,
       notCompared: [],
@@ -422,29 +437,26 @@ describe('tidemark verify', () => {
     answer('POST /api/v1/analytics/verify', [
       { ...first, ...gap },
       { ...second, isTruncated: true },
-      ...others,
     ]);
-    const day = { from: '2026-01-14T22:30:00.000Z', to: '2026-01-15T00:00:00.000Z' };
-    const hour = { from: '2026-01-14T22:30:00.000Z', to: '2026-01-14T23:00:00.000Z' };
     expect(JSON.parse((await run('verify', ...RANGE, '--json')).stdout)).toEqual({
       ...whole,
       ...gap,
       isTruncated: true,
       duplicatesParts: 3,
       incompleteParts: [
-        { ...day, ...gap },
-        { ...hour, tiers: ['1m', '15m'], isTruncated: true },
+        { ...DAYS[0], ...gap },
+        { ...DAYS[1], tiers: ['1m', '15m', '1d'], isTruncated: true },
       ],
     });
   });
 
   it('fails for what was not looked at because too much differs, and says where', async () => {
-    const [first, second, ...others] = ANSWERS.map((one) => ({ ...one, isTruncated: false }));
-    answer('POST /api/v1/analytics/verify', [first, { ...second, isTruncated: true }, ...others]);
+    const [first, second] = ANSWERS.map((one) => ({ ...one, isTruncated: false }));
+    answer('POST /api/v1/analytics/verify', [first, { ...second, isTruncated: true }]);
     const result = await run('verify', ...RANGE);
     expect(result.exitCode).toBe(1);
     expect(result.stderr).toContain(
-      'more differs from 2026-01-14T22:30:00.000Z to 2026-01-14T23:00:00.000Z than is told of ["1m","15m"]',
+      'more differs from 2026-01-15T00:00:00.000Z to 2026-01-15T02:00:00.000Z than is told of ["1m","15m","1d"]',
     );
   });
 });

@@ -1,4 +1,4 @@
-import { DAY_MS, HOUR_MS, type Tier } from '@tidemark/core';
+import { DAY_MS, HOUR_MS, type Tier, TIER_WIDTH_MS, TIERS } from '@tidemark/core';
 import { VERIFY_HOURS_MAX } from '@tidemark/contracts';
 import type { CliContext } from '../context.ts';
 import { CliFault, EXIT_FOUND, EXIT_OK } from '../fault.ts';
@@ -8,6 +8,7 @@ import { formatTable, toCell } from '../table.ts';
 
 const DAYS_MAX = 400;
 const DAYS_PER_REQUEST = (VERIFY_HOURS_MAX * HOUR_MS) / DAY_MS;
+const FINER_TIERS = TIERS.filter((tier) => TIER_WIDTH_MS[tier] <= HOUR_MS);
 const DIFFERENCE_COLUMNS = ['tier', 'bucket', 'metrics', 'dimensions', 'columns', 'raw', 'rollup'] as const;
 /** Rows printed; the figures count all. */
 const ROWS_SHOWN_MAX = 1_000;
@@ -41,8 +42,8 @@ interface Verdict {
 type Rows = Readonly<Record<string, unknown>>[];
 
 /**
- * Has the rollups held to raw: those of days a day at a time, which is when copies are looked for too, the finer ones by the hour, so
- * that each answer comes in time however much there is.
+ * Has the rollups held to raw a day at a time, which is when copies are looked for too; finer tiers of a day that hold too much for that
+ * by the hour, so that each answer comes in time however much there is.
  * @returns not 0 when anything differs, is there twice, could not be compared, or nothing was
  */
 export async function runVerifyCommand(context: CliContext, options: VerifyOptions): Promise<number> {
@@ -53,10 +54,12 @@ export async function runVerifyCommand(context: CliContext, options: VerifyOptio
     ...{ differences: [], isTruncated: false, notCompared: [], duplicates: [] },
     ...{ duplicatesSearchedThrough: toInstants(range).to, duplicatesParts: 0, incompleteParts: [] },
   };
+  /** @returns those of the tiers that take too much to be compared over the part, but may be in smaller ones */
   const ask = async (
     part: Range,
     scope: { readonly tiers: readonly Tier[]; readonly duplicates: boolean },
-  ) => {
+    divisible: readonly Tier[] = [],
+  ): Promise<readonly Tier[]> => {
     context.signal.throwIfAborted();
     const instants = toInstants(part);
     const answer = await server.post('/api/v1/analytics/verify', { ...instants, ...scope });
@@ -65,17 +68,21 @@ export async function runVerifyCommand(context: CliContext, options: VerifyOptio
     verdict.differences.push(...asList(answer['differences'], 'differences'));
     verdict.duplicates.push(...asList(answer['duplicates'], 'duplicates'));
     const refused = asList(answer['notCompared'], 'what was not compared');
-    verdict.notCompared.push(...refused.map((one) => ({ ...instants, ...one })));
+    const divided = divisible.filter((tier) => refused.some((one) => one['tier'] === tier));
+    const final = refused.filter((one) => !divided.some((tier) => tier === one['tier']));
+    verdict.notCompared.push(...final.map((one) => ({ ...instants, ...one })));
     if (answer['isTruncated'] === true) {
       verdict.isTruncated = true;
       verdict.incompleteParts.push({ ...instants, tiers: scope.tiers, isTruncated: true });
     }
     if (scope.duplicates) addSearch(verdict, instants, answer);
+    return divided;
   };
   const days = splitRange(range, DAYS_PER_REQUEST);
   for (const day of days) {
-    await ask(day, { tiers: ['1d'], duplicates: true });
-    for (const hour of splitHours(day)) await ask(hour, { tiers: ['1m', '15m'], duplicates: false });
+    const tiers = await ask(day, { tiers: TIERS, duplicates: true }, FINER_TIERS);
+    if (tiers.length === 0) continue;
+    for (const hour of splitHours(day)) await ask(hour, { tiers, duplicates: false });
   }
   context.stdout.write(options.json ? `${JSON.stringify(verdict)}\n` : formatVerdict(verdict, days.length));
   for (const part of verdict.incompleteParts) context.stderr.write(`${describeIncomplete(part)}\n`);
