@@ -13,6 +13,7 @@ import type { Profile } from './profile.ts';
 import type { Figure, ProfileReport } from './report.ts';
 import { startSystem } from './system.ts';
 import type { System } from './system.ts';
+import { readSteps } from './steps.ts';
 import { startWorker } from './workers/start.ts';
 import type { Worker } from './workers/start.ts';
 
@@ -36,6 +37,7 @@ export async function benchProfile(profile: Profile, context: PhaseContext): Pro
       figures,
       questions: pipeline.questions,
       memory: pipeline.memory,
+      steps: pipeline.steps,
       floors: floorsOf(profile, pipeline.floorValues),
     };
   } finally {
@@ -68,6 +70,7 @@ async function benchPipeline(profile: Profile, load: Worker<'load'>, context: Ph
     await bareInsert.stop();
     const fill = await fillRows(system, load, endToEnd.stored, context);
     const memoryUse: readonly MemoryUse[] = await memory.stop();
+    const steps = await readSteps(system.telemetryUrl);
     const freshness = await measureFreshness(system, context);
     const asked = await measureQuestions(system, load, context);
     await system.stop();
@@ -76,6 +79,7 @@ async function benchPipeline(profile: Profile, load: Worker<'load'>, context: Ph
       figures: [endToEnd.figure, fill, ...freshness.figures],
       questions,
       memory: memoryUse,
+      steps,
       floorValues: {
         endToEndPerSecond: endToEnd.figure.measured.median,
         visibleP95Ms: freshness.visibleMs.p95,

@@ -3,6 +3,7 @@ import type { Floor } from './floors.ts';
 import type { MemoryUse } from './memory.ts';
 import type { Profile } from './profile.ts';
 import type { Spread } from './statistics.ts';
+import type { StepTime } from './steps.ts';
 
 export interface Figure {
   readonly name: string;
@@ -36,6 +37,8 @@ export interface ProfileReport {
   readonly questions: readonly QuestionFigure[];
   /** Through the load of a million events. */
   readonly memory: readonly MemoryUse[];
+  /** Of the aggregator, through the same load. */
+  readonly steps: readonly StepTime[];
   readonly floors: readonly Floor[];
 }
 
@@ -63,8 +66,21 @@ function renderProfile(report: ProfileReport): string {
         `  ${process}: ${startMib} MiB at the start, ${peakMib} MiB at most, ${endMib} MiB at the end`,
     ),
     '',
+    "the aggregator's steps through that load, in sum over its partitions",
+    ...renderSteps(report.steps),
+    '',
     ...report.floors.map(renderFloor),
   ].join('\n');
+}
+
+/** `hold` is a part of `insert`, so it is in no sum. */
+function renderSteps(steps: readonly StepTime[]): readonly string[] {
+  const total = steps.reduce((sum, { step, seconds }) => sum + (step === 'hold' ? 0 : seconds), 0);
+  return steps.map(({ step, seconds }) => {
+    const share = total === 0 ? 0 : (seconds * 100) / total;
+    const within = step === 'hold' ? ', within insert' : '';
+    return `  ${step}: ${renderNumber(seconds)} s (${renderNumber(share)} %${within})`;
+  });
 }
 
 function renderFigure({ name, unit, measured, ceiling }: Figure): string {

@@ -24,6 +24,8 @@ export interface System {
   readonly events: HttpTarget;
   readonly query: HttpTarget;
   readonly status: HttpTarget;
+  /** Of the aggregator, in Prometheus' text format. */
+  readonly telemetryUrl: string;
   /** Where a bare client may insert: the same engine, other tables. */
   readonly bareInserts: InsertTarget;
   /** Where the product's rows are. Embedded: only after `stop`, for the engine has one process per folder. */
@@ -68,6 +70,7 @@ async function startEmbedded({ dir, adminKey, shutdown }: StartOptions): Promise
   return {
     profile: 'embedded',
     ...targets(server.address, server.address, adminKey),
+    telemetryUrl: `${server.address}/metrics`,
     bareInserts: { kind: 'chdb', path: path.join(dir, 'bare') },
     storedRows: { kind: 'chdb', path: path.join(server.dataDir, 'warehouse') },
     servers: { standalone: server },
@@ -90,6 +93,7 @@ async function startDistributed({ dir, adminKey, shutdown, log }: StartOptions):
   return {
     profile: 'distributed',
     ...targets(services.ingestUrl, services.gatewayUrl, adminKey),
+    telemetryUrl: `${services.servers.aggregator.address}/metrics`,
     bareInserts: { kind: 'clickhouse', url, database: 'bench_bare' },
     storedRows: { kind: 'clickhouse', url, database: 'default' },
     servers: { ...services.servers, clickhouse: backends.servers.clickhouse, kafka: backends.servers.kafka },

@@ -137,6 +137,13 @@ export const TELEMETRY = {
     unit: 'events',
     meaning: 'Duplicates that say something else than the event that is kept',
   },
+  tidemark_aggregator_step_duration_seconds: {
+    kind: 'histogram',
+    unit: 'seconds',
+    meaning: 'Steps of the pipeline of one partition, until they succeed; hold is a part of insert',
+    labels: ['step'],
+    buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30],
+  },
   tidemark_aggregator_retries_total: {
     kind: 'counter',
     unit: 'steps',

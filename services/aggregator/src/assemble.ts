@@ -90,6 +90,8 @@ function startPipeline(ports: AggregatorPorts, options: AggregatorOptions): Prom
         telemetry.increment('tidemark_aggregator_conflicts_total', conflict);
       },
       onRetry: (step) => telemetry.increment('tidemark_aggregator_retries_total', 1, { step }),
+      onStep: (step, durationMs) =>
+        telemetry.observe('tidemark_aggregator_step_duration_seconds', durationMs / SECOND_MS, { step }),
       onRecomputed: (claim, durationMs) => {
         const tier = claim.buckets[0]?.tier ?? 'none';
         telemetry.increment('tidemark_aggregator_buckets_recomputed_total', claim.buckets.length, { tier });

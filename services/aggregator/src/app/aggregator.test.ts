@@ -75,6 +75,7 @@ async function start(world: TestWorld, consumeFault?: ErrorCode) {
       random: () => 0.5,
       onBatch: () => undefined,
       onRetry: () => undefined,
+      onStep: () => undefined,
       onRecomputed: () => undefined,
       onRollupFailed: () => undefined,
       onFatal: (error) => {

@@ -24,11 +24,12 @@ const BATCH = ['commit', 'insert', ...AFTER_INSERT];
 async function drive(
   world: TestWorld,
   onIdle: (lose: () => void) => void = (lose) => lose(),
-): Promise<{ progress: PartitionProgress[]; tallies: Tally[]; retries: string[] }> {
+): Promise<{ progress: PartitionProgress[]; tallies: Tally[]; retries: string[]; steps: string[] }> {
   const { partition, lose } = world.assign();
   const progress: PartitionProgress[] = [];
   const tallies: Tally[] = [];
   const retries: string[] = [];
+  const steps: string[] = [];
   world.onIdle = () => onIdle(lose);
   await drivePartition(
     partition,
@@ -49,10 +50,11 @@ async function drive(
       random: () => 0.5,
       onBatch: (tally) => tallies.push(tally),
       onRetry: (step) => retries.push(step),
+      onStep: (step) => steps.push(step),
     },
     OPTIONS,
   );
-  return { progress, tallies, retries };
+  return { progress, tallies, retries, steps };
 }
 
 /** The rows of the log as an insert carries them. */
@@ -70,8 +72,12 @@ function worldOf(...records: TestWorld['log']): TestWorld {
 describe('a partition', () => {
   it('is written down, stored, marked, announced, accounted for and committed, in this order', async () => {
     const world = worldOf(eventRecord(0), eventRecord(1));
-    const { tallies } = await drive(world);
+    const { tallies, steps } = await drive(world);
     expect(world.journal.slice(0, BATCH.length)).toEqual(BATCH);
+    expect(steps.slice(0, 10)).toEqual([
+      ...['recover', 'read', 'find-stored', 'intend', 'insert', 'mark', 'announce', 'account', 'commit'],
+      'read',
+    ]);
     const outcomes = [{ organization: 'acme', stored: 2, duplicate: 0, conflict: 0, dead: 0 }];
     expect(world.accounts).toMatchObject([{ from: 0, next: 2, arrivedThroughMs: NOON_MS, outcomes }]);
     expect(tallies).toEqual([{ stored: 2, duplicate: 0, conflict: 0, dead: 0 }]);
@@ -515,6 +521,7 @@ describe('marks', () => {
         random: () => 0,
         onBatch: () => undefined,
         onRetry: () => undefined,
+        onStep: () => undefined,
       },
       OPTIONS,
     );

@@ -38,6 +38,9 @@ export interface DriverOptions extends MachineLimits {
   readonly dedupeBlockCapacity?: number;
 }
 
+/** `hold` is a part of `insert`. */
+export type Step = Exclude<Command['kind'], 'halt'> | 'hold';
+
 /** What became of the records of a batch; `conflict` is a part of `duplicate`, the others sum to the number of records. */
 export interface Tally {
   readonly stored: number;
@@ -58,6 +61,8 @@ export interface DriverDependencies {
   readonly random: () => number;
   readonly onBatch: (tally: Tally) => void;
   readonly onRetry: (command: Command['kind']) => void;
+  /** After each step that succeeded, with the pauses of those of its tries that did not. */
+  readonly onStep: (step: Step, durationMs: number) => void;
 }
 
 /** Far below the time in which the engine forgets a token (`EVENTS_TOKENS_REMEMBERED`), above that of a slow commit. */
@@ -133,8 +138,10 @@ class PartitionDriver {
         if (await this.isOurs()) throw new PartitionHalted(this.partition, command.reason);
         return;
       }
+      const startedAtMs = this.on.clock.nowMs();
       const done = await this.untilDone(command.kind, () => this.execute(command));
       if (done === null) return;
+      this.on.onStep(command.kind, this.on.clock.nowMs() - startedAtMs);
       state = evolve(state, done.value, this.options);
     }
   }
@@ -352,6 +359,7 @@ class PartitionDriver {
     if (buckets.length > 0) {
       const hold = { holder: this.holder, untilMs: askedAtMs + HOLD_MS };
       await this.on.pipeline.holdDirty(buckets, askedAtMs, hold);
+      this.on.onStep('hold', this.on.clock.nowMs() - askedAtMs);
     }
     if (!this.isIntentFresh()) await this.intend(intentOf(work));
     if (!this.isIntentFresh() || !isWithin(askedAtMs, HOLD_FRESH_MS, this.on.clock.nowMs()))

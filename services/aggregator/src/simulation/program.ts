@@ -78,6 +78,7 @@ export class Program implements Member {
         random: () => random.next(),
         onBatch: () => undefined,
         onRetry: () => undefined,
+        onStep: () => undefined,
       },
       {
         batchRecordsMax,
