@@ -77,7 +77,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const parseJson = app.getDefaultJsonParser('error', 'error');
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body.length === 0) done(null);
-    else parseJson(request, body.toString(), done);
+    else void parseJson(request, body.toString(), done);
   });
   const methodsOf = collectRoutes(app);
   app.setNotFoundHandler((request, reply) => {
