@@ -3,13 +3,9 @@ import { describe, expect, it } from '@jest/globals';
 import { proveSample, SAMPLE_TIMEOUT_MS } from './test-sample.ts';
 
 /** Those that take seconds, not half minutes. */
-const FAULTS = [
-  'kill aggregator',
-  'kill ingest',
-  'kill warehouse',
-  'warehouse cut before the reply',
-  'poison the log',
-];
+const FAULTS = ['kill aggregator', 'kill ingest', 'kill warehouse'];
+/** Of its five faults two kill ingest: without them nothing would have to be sent again. */
+const SEED = 20_266;
 
 /** It takes backends away, so it needs programs of this machine: containers and foreign addresses are left alone. */
 const suite = process.env['TIDEMARK_TEST_LOCAL_BACKENDS'] === 'true' ? describe : describe.skip;
@@ -18,7 +14,7 @@ suite('faults', () => {
   it(
     'keeps its promises while services and backends are killed and cut off',
     async () => {
-      const sample = { profile: 'distributed', faults: 5, seed: 20_262, faultNames: FAULTS } as const;
+      const sample = { profile: 'distributed', faults: 5, seed: SEED, faultNames: FAULTS } as const;
       await expect(proveSample(sample)).resolves.toBeUndefined();
     },
     SAMPLE_TIMEOUT_MS,
