@@ -28,8 +28,15 @@ export interface ApiKeyRecord {
 export interface Principal {
   readonly organization: OrganizationId;
   readonly role: Role;
-  /** For logs, rate limits and audit: the public id of the key. */
-  readonly keyId: string;
+  /** What the credential may do, of what its role allows; absent: all of that. */
+  readonly scopes?: readonly string[];
+  /**
+   * For logs, rate limits and audit; no secret. The public id of an API key, or `jwt:<name of the issuer>:<sub>` of a token (names hold
+   * no colon).
+   */
+  readonly credentialId: string;
+  /** Whose data are their own: the `sub` of a token, the user a key is bound to. Null: nobody's. */
+  readonly user: string | null;
 }
 
 /** Whether the role may do what the wanted role may do. */

@@ -49,7 +49,12 @@ describe('createAuthenticator', () => {
   ])('takes a key as %s', async (_how, headers) => {
     const { authenticator, key, minted } = setUp();
     const principal = await authenticator.authenticate(headers(key));
-    expect(principal).toEqual({ organization: 'acme', role: 'producer', keyId: minted.publicId });
+    expect(principal).toEqual({
+      organization: 'acme',
+      role: 'producer',
+      credentialId: minted.publicId,
+      user: null,
+    });
   });
 
   it('looks up a key once for many simultaneous requests, and garbage never', async () => {
@@ -105,7 +110,11 @@ describe('createAuthenticator', () => {
 });
 
 describe('assertRole', () => {
-  const principal = { organization: parseOrganizationId('acme') as OrganizationId, keyId: 'k' };
+  const principal = {
+    organization: parseOrganizationId('acme') as OrganizationId,
+    credentialId: 'k',
+    user: null,
+  };
   it('lets admins do everything and others what their role says', () => {
     expect(() => assertRole({ ...principal, role: 'admin' }, 'producer')).not.toThrow();
     expect(() => assertRole({ ...principal, role: 'viewer' }, 'producer')).toThrow(/has the role viewer/);

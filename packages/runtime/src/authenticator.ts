@@ -101,7 +101,12 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     if (!isSecretOf(presented.secret, record.secretHash)) throw refuse('secret');
     if (record.revokedAtMs !== null && record.revokedAtMs <= clock.nowMs()) throw refuse('revoked');
     if (record.expiresAtMs !== null && record.expiresAtMs <= clock.nowMs()) throw refuse('expired');
-    return { organization: record.organization, role: record.role, keyId: record.publicId };
+    return {
+      organization: record.organization,
+      role: record.role,
+      credentialId: record.publicId,
+      user: null,
+    };
   }
 
   return {
@@ -144,6 +149,6 @@ export function assertRole(principal: Principal, wanted: Role): void {
   if (roleAllows(principal.role, wanted)) return;
   throw new AppError(
     'forbidden',
-    `the key ${principal.keyId} has the role ${principal.role}, this needs ${wanted}`,
+    `the credential ${principal.credentialId} has the role ${principal.role}, this needs ${wanted}`,
   );
 }

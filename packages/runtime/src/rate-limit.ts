@@ -30,10 +30,10 @@ export interface RateLimitState {
 
 export interface RateLimiter {
   /**
-   * Takes `amount` from the key's quota of the current window (windows are aligned to the epoch). A refused take counts as well, so
+   * Takes `amount` from the caller's quota of the current window (windows are aligned to the epoch). A refused take counts as well, so
    * hammering does not pay.
    */
-  take(keyId: string, policy: RateLimitPolicy, amount: number): Promise<RateLimitState>;
+  take(caller: string, policy: RateLimitPolicy, amount: number): Promise<RateLimitState>;
 }
 
 /** How often an outage of the cache is logged, at most. */
@@ -65,11 +65,11 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
   }
 
   return {
-    take: async (keyId, policy, amount) => {
+    take: async (caller, policy, amount) => {
       const windowMs = policy.windowSeconds * SECOND_MS;
       const nowMs = clock.nowMs();
       const window = Math.floor(nowMs / windowMs);
-      const total = await count(JSON.stringify(['rate', policy.name, keyId, window]), amount, windowMs);
+      const total = await count(JSON.stringify(['rate', policy.name, caller, window]), amount, windowMs);
       const allowed = total <= policy.quota;
       if (!allowed) telemetry.increment('tidemark_rate_limited_requests_total', 1, { policy: policy.name });
       return {

@@ -95,7 +95,7 @@ export async function ingestRoutes(app: FastifyInstance, dependencies: IngestDep
     const principal = await authenticator.authenticate(request.headers);
     assertRole(principal, 'producer');
     const wait = parseWaitRequest(request.query);
-    const state = await rateLimiter.take(principal.keyId, rateLimits.requests, 1);
+    const state = await rateLimiter.take(principal.credentialId, rateLimits.requests, 1);
     void reply.headers(rateLimitHeaders([state]));
     assertWithinLimit(state);
     backpressure.assertRoom(principal.organization);
@@ -136,7 +136,7 @@ export async function ingestRoutes(app: FastifyInstance, dependencies: IngestDep
     try {
       const context = { organization: principal.organization, receivedAtMs: clock.nowMs(), limits };
       const { parsed, origin } = parse(bytes, context);
-      const state = await rateLimiter.take(principal.keyId, rateLimits.events, parsed.received);
+      const state = await rateLimiter.take(principal.credentialId, rateLimits.events, parsed.received);
       void reply.headers(rateLimitHeaders([...states, state]));
       assertWithinLimit(state);
       const place = wait === null || parsed.events.length === 0 ? null : watch.reserve(parsed.received);

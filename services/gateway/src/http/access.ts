@@ -27,7 +27,7 @@ export function createAccess({ authenticator, rateLimiter, policy }: AccessOptio
     requires: (wanted) => async (request, reply) => {
       const principal = await authenticator.authenticate(request.headers);
       assertRole(principal, wanted);
-      const state = await rateLimiter.take(principal.keyId, policy, 1);
+      const state = await rateLimiter.take(principal.credentialId, policy, 1);
       void reply.headers(rateLimitHeaders([state]));
       assertWithinLimit(state);
       principals.set(request.raw, principal);
