@@ -43,6 +43,9 @@ const pack: Pack = {
   metrics: [count, errors, derived('web.error_rate', 'web.errors / web.hits * 100')],
   importMappings: [],
   recorders: [],
+  subjects: [],
+  views: [],
+  dashboard: [],
 };
 
 function faultsOf(...packs: Pack[]): string[] {

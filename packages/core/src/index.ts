@@ -21,4 +21,5 @@ export * from './measure.ts';
 export * from './metric.ts';
 export * from './query.ts';
 export * from './tier.ts';
+export * from './view.ts';
 export * from './watermark.ts';

@@ -2,6 +2,7 @@
  * What a user declares, as data. A pack is a list of these; no engine code knows any key that occurs in one.
  */
 import type { Role } from './api-key.ts';
+import type { ViewDeclaration, ViewSection } from './view.ts';
 
 /**
  * Where in an event a value is read: `data.<key>[.<key>…]` (keys of `A-Z a-z 0-9 _`), or one of the attributes `subject`,
@@ -49,6 +50,8 @@ export interface DimensionDeclaration {
    * answered from raw, exactly, while raw is kept.
    */
   readonly rolledUp: boolean;
+  /** True: the value names a person. A viewer may ask for their own value alone, and not group by it. */
+  readonly isPersonal?: true;
 }
 
 export const AGGREGATIONS = ['count', 'sum', 'avg', 'min', 'max', 'last', 'unique', 'quantile'] as const;
@@ -82,11 +85,92 @@ export interface BaseMetric extends MetricCommon {
 
 export interface DerivedMetric extends MetricCommon {
   readonly kind: 'derived';
-  /** Numbers, metric keys, `+ - * /` and parentheses. Division by zero, or an absent operand, gives null. */
+  /**
+   * Numbers, metric keys, `seconds` (the length of the bucket, as far as it has passed), `+ - * /` and parentheses. Division by
+   * zero, or an absent operand, gives null.
+   */
   readonly expression: string;
 }
 
-export type MetricDeclaration = BaseMetric | DerivedMetric;
+/** The time from one time attribute of a subject to another, in the unit given; absent unless both are there and in order. */
+export interface ElapsedTime {
+  readonly since: string;
+  readonly until: string;
+  readonly unit: 'ms' | 's' | 'min' | 'h' | 'd';
+}
+
+/** What a value is held to: by the value of an attribute, or for all others. Null: no target, so it does not count. */
+export interface Targets {
+  readonly attribute: string;
+  readonly values: Readonly<Record<string, number>>;
+  readonly otherwise: number | null;
+}
+
+/**
+ * A quantity of subjects as they are NOW (a ticket counts under the status it has now), not of events. Its dimensions are attributes
+ * of the subject.
+ */
+export interface StateMetric extends MetricCommon {
+  readonly kind: 'state';
+  /** The kind of a subject of the pack. */
+  readonly subject: string;
+  /** The time attribute by which subjects lie in the range and in buckets (created, resolved); subjects without it do not count. */
+  readonly at: string;
+  /** All must hold. `field` names an attribute here. */
+  readonly filters?: readonly FieldCondition[];
+  /** A number attribute, or a time elapsed; of `unique` any attribute. Required for every aggregation but `count`. */
+  readonly value?: string | ElapsedTime;
+  /** `within`: how many subjects that have a value and a target meet it (value <= target). `targeted`: how many have both. */
+  readonly aggregation:
+    | 'count'
+    | 'sum'
+    | 'avg'
+    | 'min'
+    | 'max'
+    | 'unique'
+    | 'quantile'
+    | 'within'
+    | 'targeted';
+  /** For `quantile`: 0 < level < 1. */
+  readonly level?: number;
+  /** For `within` and `targeted`; a question may bring its own. */
+  readonly targets?: Targets;
+  /** Keys of attributes that may be grouped and filtered by. */
+  readonly dimensions: readonly string[];
+}
+
+export type MetricDeclaration = BaseMetric | DerivedMetric | StateMetric;
+
+/**
+ * One attribute of a subject: of all values that events told, the one of the newest (or earliest) event stands, in the order
+ * of (time, id). An absent or empty field tells nothing.
+ */
+export interface AttributeDeclaration {
+  readonly key: string;
+  readonly title: string;
+  readonly type: 'string' | 'number' | 'time';
+  readonly unit?: string;
+  /** A field, or the event's own time (RFC 3339 when read). */
+  readonly field: FieldReference | 'time';
+  /** Of these types alone; of all types of the subject when absent. */
+  readonly eventTypes?: readonly string[];
+  /** Of the events, all must hold. */
+  readonly filters?: readonly FieldCondition[];
+  readonly keep: 'first' | 'last';
+  /** As of `DimensionDeclaration`. */
+  readonly isPersonal?: true;
+}
+
+/** An entity that events tell of: a ticket, a campaign, an account, an agent, a user. */
+export interface SubjectDeclaration {
+  /** `<pack>.<name>`. */
+  readonly kind: string;
+  readonly title: string;
+  readonly description: string;
+  /** Which events tell of it, and in which field each names it; an event with an empty one tells of none. */
+  readonly events: readonly { readonly eventTypes: readonly string[]; readonly id: FieldReference }[];
+  readonly attributes: readonly AttributeDeclaration[];
+}
 
 export interface EventFieldDeclaration {
   readonly field: FieldReference;
@@ -157,6 +241,10 @@ export interface Pack {
   readonly eventTypes: readonly EventTypeDeclaration[];
   readonly dimensions: readonly DimensionDeclaration[];
   readonly metrics: readonly MetricDeclaration[];
+  readonly subjects: readonly SubjectDeclaration[];
   readonly importMappings: readonly ImportMapping[];
   readonly recorders: readonly Recorder[];
+  readonly views: readonly ViewDeclaration[];
+  /** What its page shows, in order; the range, the zone and the comparison are the reader's. */
+  readonly dashboard: readonly ViewSection[];
 }

@@ -1,4 +1,4 @@
-import type { FilterOperator, FilterValue } from './metric.ts';
+import type { FilterOperator, FilterValue, Targets } from './metric.ts';
 
 export const GRANULARITIES = ['minute', 'hour', 'day', 'week', 'month', 'quarter', 'year'] as const;
 export type Granularity = (typeof GRANULARITIES)[number];
@@ -23,9 +23,25 @@ export interface QueryFilter {
   readonly value: FilterValue;
 }
 
+/** A condition, or conditions joined: all of `and`, one of `or`, not `not`. */
+export type FilterNode =
+  | QueryFilter
+  | { readonly and: readonly FilterNode[] }
+  | { readonly or: readonly FilterNode[] }
+  | { readonly not: FilterNode };
+
+/**
+ * A metric of the catalogue by its key; the same at another quantile level (of a base or state metric that is a quantile); or an
+ * expression over metrics, under a name of the asker's. `as` is what the answer calls it.
+ */
+export type MetricSelection =
+  | string
+  | { readonly as: string; readonly metric: string; readonly level: number }
+  | { readonly as: string; readonly expression: string; readonly unit?: string };
+
 /** A question, as the wire brings it and every other part of the product holds it. Half-open range [from, to). */
 export interface Query {
-  readonly metrics: readonly string[];
+  readonly metrics: readonly MetricSelection[];
   /** RFC 3339 with offset, a calendar date (start of that day in the zone), `now`, or `now` with an offset: `now-24h`, `now-7d`, `now-3M/M` (then truncated to the unit in the zone). */
   readonly from: string;
   readonly to: string;
@@ -35,9 +51,11 @@ export interface Query {
   readonly timeZone?: string;
   /** `monday` when absent. */
   readonly weekStart?: Weekday;
+  /** The month (1 to 12) in which years, and so quarters, begin; 1 when absent. */
+  readonly fiscalYearStart?: number;
   readonly groupBy?: readonly string[];
   /** All must hold. */
-  readonly filters?: readonly QueryFilter[];
+  readonly filters?: readonly FilterNode[];
   readonly compare?: 'previous_period' | 'previous_year';
   /** What stands where no event was; `none` (the default) leaves such points out. */
   readonly fill?: Fill;
@@ -45,6 +63,47 @@ export interface Query {
   readonly orderBy?: { readonly metric: string; readonly direction: 'asc' | 'desc' };
   /** How many groups are kept after ranking. */
   readonly limit?: number;
+  /** One more series for each metric, last: all groups beyond `limit` together. */
+  readonly other?: boolean;
+  /** The `nextCursor` of an answer to the same question: the groups that rank behind it. */
+  readonly cursor?: string;
+  /** In place of the declared ones, of metrics that are held to targets. */
+  readonly targets?: Targets;
+}
+
+/** How the values of one metric lie: counts of values in bins [bounds[i], bounds[i + 1]), and below the first and from the last on. */
+export interface DistributionQuery extends Pick<Query, 'from' | 'to' | 'timeZone' | 'weekStart' | 'filters'> {
+  /** A base metric that reads a number, or a state metric with a value. */
+  readonly metric: string;
+  /** Ascending. */
+  readonly bounds?: readonly number[];
+  /** In place of bounds: so many bins of equal width from the least to the greatest value. */
+  readonly bins?: number;
+  readonly groupBy?: readonly string[];
+  readonly limit?: number;
+}
+
+export interface Bin {
+  /** Null: unbounded on this side. */
+  readonly from: number | null;
+  readonly to: number | null;
+  readonly count: number;
+  /** Of all values of the group, 0 to 1; null when there are none. */
+  readonly share: number | null;
+}
+
+export interface DistributionAnswer {
+  readonly groups: readonly {
+    readonly dimensions: Readonly<Record<string, string | null>>;
+    readonly count: number;
+    readonly bins: readonly Bin[];
+  }[];
+  readonly metric: string;
+  readonly from: string;
+  readonly to: string;
+  readonly timeZone: string;
+  readonly completeThrough: string | null;
+  readonly groupsOmitted: number;
 }
 
 /** Money and integers beyond 2^53 are strings; null where there is no value. */
@@ -63,6 +122,8 @@ export interface Series {
   readonly metric: string;
   /** Null: the events carried no such value. */
   readonly dimensions: Readonly<Record<string, string | null>>;
+  /** True: all groups beyond the limit together; every dimension is then null. */
+  readonly isOther?: true;
   readonly points: readonly Point[];
   /** The same points of the compared range, index by index, and the change of the totals in percent (null without a base). */
   readonly compared?: { readonly points: readonly Point[]; readonly changePercent: number | null };
@@ -85,9 +146,11 @@ export interface Answer {
   readonly timeZone: string;
   /** No earlier event is expected (a late one may still come and is then counted); null before the first progress. */
   readonly completeThrough: string | null;
-  /** Where the numbers were read: `1d`, `15m`, `1m` rollups or `raw`. */
+  /** Where the numbers were read: `1d`, `15m`, `1m` rollups, `subjects` (states of entities) or `raw`. */
   readonly tiersRead: readonly string[];
   readonly estimates: readonly Estimate[];
   /** Groups beyond `limit`, not shown. */
   readonly groupsOmitted: number;
+  /** Asks for the groups that rank next; null when there are none. */
+  readonly nextCursor: string | null;
 }

@@ -44,5 +44,6 @@ export function answerOf(series: Answer['series']): Answer {
     tiersRead: ['raw'],
     estimates: [],
     groupsOmitted: 0,
+    nextCursor: null,
   };
 }

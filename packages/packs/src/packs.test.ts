@@ -28,7 +28,7 @@ describe('packs', () => {
       const unknown = [
         ...pack.dimensions.map(({ field }) => field),
         ...pack.metrics.flatMap((metric) =>
-          metric.kind === 'derived'
+          metric.kind !== 'base'
             ? []
             : [
                 ...(metric.filters ?? []).map(({ field }) => field),
@@ -46,7 +46,7 @@ describe('packs', () => {
   it('feed each metric from a type that carries its value', () => {
     for (const pack of PACKS) {
       for (const metric of pack.metrics) {
-        if (metric.kind === 'derived' || metric.value === undefined) continue;
+        if (metric.kind !== 'base' || metric.value === undefined) continue;
         for (const type of metric.eventTypes) {
           const fields = pack.eventTypes.find((declared) => declared.type === type)?.fields ?? [];
           expect({ metric: metric.key, type, fields: fields.map(({ field }) => field) }).toEqual({

@@ -36,4 +36,7 @@ export const TEST_PACK: Pack = {
   ],
   importMappings: [],
   recorders: [],
+  subjects: [],
+  views: [],
+  dashboard: [],
 };

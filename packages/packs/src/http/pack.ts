@@ -88,4 +88,7 @@ export const http: Pack = {
   metrics: httpMetrics,
   importMappings,
   recorders: [],
+  subjects: [],
+  views: [],
+  dashboard: [],
 };

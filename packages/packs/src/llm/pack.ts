@@ -18,4 +18,7 @@ export const llm: Pack = {
   metrics: [...requestMetrics, ...featureMetrics, ...endpointMetrics, ...behaviorMetrics],
   importMappings: llmImportMappings,
   recorders: llmRecorders,
+  subjects: [],
+  views: [],
+  dashboard: [],
 };

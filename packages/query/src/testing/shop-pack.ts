@@ -99,6 +99,9 @@ const shopPack: Pack = {
   metrics: [...baseMetrics, ...derivedMetrics],
   importMappings: [],
   recorders: [],
+  subjects: [],
+  views: [],
+  dashboard: [],
 };
 
 export const shopCatalogue = () => createCatalogue([shopPack]);
