@@ -116,7 +116,7 @@ describe('the answer', () => {
     const answer = await ask({ metrics: ['shop.duration_p95', 'shop.revenue_per_buyer', 'shop.orders'] });
     expect(answer).toMatchObject({
       from: '2024-03-29T00:00:00.000Z',
-      to: '2024-03-31T12:34:56.000Z',
+      to: '2024-03-31T12:35:00.000Z',
       granularity: null,
       timeZone: 'UTC',
       completeThrough: '2024-03-31T12:34:00.000Z',

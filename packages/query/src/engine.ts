@@ -44,16 +44,27 @@ export interface QueryEngine {
   ask(
     principal: Pick<Principal, 'organization' | 'role'>,
     query: Query,
-    options?: { readonly signal?: AbortSignal },
+    options?: {
+      readonly signal?: AbortSignal;
+      /** The instant of asking; the clock's when absent. */
+      readonly nowMs?: number;
+    },
   ): Promise<Answer>;
+  /**
+   * What the question means to the principal at this instant: equal ones have the same answer, as long as nothing is stored or closed.
+   * @throws unknown-metric, invalid-query, forbidden (with all faults)
+   */
+  resolve(principal: Pick<Principal, 'organization' | 'role'>, query: Query, nowMs: number): ResolvedQuery;
 }
 
 export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
   const { catalogue, clock, pipeline } = options;
+  const resolve: QueryEngine['resolve'] = ({ role }, query, nowMs) =>
+    resolveQuery(query, { catalogue, role, nowMs });
   return {
-    async ask(principal, query, { signal } = {}) {
-      const nowMs = clock.nowMs();
-      const resolved = resolveQuery(query, { catalogue, role: principal.role, nowMs });
+    resolve,
+    async ask(principal, query, { signal, nowMs = clock.nowMs() } = {}) {
+      const resolved = resolve(principal, query, nowMs);
       const main = layoutOf({ fromMs: resolved.fromMs, toMs: resolved.toMs }, resolved);
       // Measures and progress before marks before rows: see pipeline.ts.
       const bases = resolved.metrics.flatMap(baseMetricsOf);
@@ -84,7 +95,7 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
       const compared = await readCompared(asking, { main, groups, omitted, completeMs }, read);
       const readings = [mainReading, ...(compared?.readings ?? [])];
       return {
-        series: seriesOf(resolved, { main, figures, groups, compared, completeMs, nowMs }),
+        series: seriesOf(resolved, { main, figures, groups, compared, completeMs }),
         from: new Date(resolved.fromMs).toISOString(),
         to: new Date(resolved.toMs).toISOString(),
         granularity: resolved.granularity,
@@ -187,15 +198,14 @@ interface Material {
   readonly groups: readonly Group[];
   readonly compared: Compared | null;
   readonly completeMs: number | null;
-  readonly nowMs: number;
 }
 
 /** Group by group as ranked, and within a group metric by metric as asked. */
 function seriesOf(query: ResolvedQuery, material: Material): Series[] {
-  const { main, figures, groups, compared, completeMs, nowMs } = material;
+  const { main, figures, groups, compared, completeMs } = material;
   // Index pairs the two lists of points: with a comparison no bucket may be left out.
   const fill = compared !== null && query.fill === 'none' ? 'null' : query.fill;
-  const options = { fill, completeThroughMs: completeMs, nowMs };
+  const options = { fill, completeThroughMs: completeMs, nowMs: query.nowMs };
   return groups.flatMap((group) =>
     query.metrics.map((metric): Series => {
       const key = groupKey(group);

@@ -32,6 +32,7 @@ import {
   GROUPS_MAX,
   METRICS_PER_QUERY_MAX,
 } from './limits.ts';
+import { rangeAtTick } from './tick.ts';
 
 /** A question that makes sense: every name resolved, every default filled in. */
 export interface ResolvedQuery {
@@ -39,6 +40,8 @@ export interface ResolvedQuery {
   readonly metrics: readonly CatalogueMetric[];
   readonly fromMs: number;
   readonly toMs: number;
+  /** The instant of asking, as coarse as questions of this length see it (`tick.ts`). */
+  readonly nowMs: number;
   readonly granularity: Granularity | null;
   readonly timeZone: string;
   readonly weekStart: Weekday;
@@ -151,19 +154,20 @@ function resolveRange(
   query: Query,
   context: Parameters<typeof parseInstant>[1],
   report: Report,
-): { fromMs: number; toMs: number } {
+): { fromMs: number; toMs: number; nowMs: number } {
   const ends = (['from', 'to'] as const).map((name) => {
     const parsed = parseInstant(query[name], context);
     if (!parsed.ok) report(`/${name}`, parsed.detail);
     return parsed.ok ? parsed.instantMs : null;
   });
+  const { nowMs } = context;
   const [fromMs = null, toMs = null] = ends;
-  if (fromMs === null || toMs === null) return { fromMs: 0, toMs: 1 };
+  if (fromMs === null || toMs === null) return { fromMs: 0, toMs: 1, nowMs };
   if (fromMs >= toMs) {
     report('/to', `${iso(toMs)} is not after from, ${iso(fromMs)}: the range [from, to) is empty`);
-    return { fromMs: 0, toMs: 1 };
+    return { fromMs: 0, toMs: 1, nowMs };
   }
-  return { fromMs, toMs };
+  return rangeAtTick(query, context, { fromMs, toMs });
 }
 
 function resolveGroupBy(query: Query, metrics: readonly CatalogueMetric[], report: Report): string[] {
