@@ -116,6 +116,21 @@ function describePrefixes(fixture: () => Fixture): void {
       expect(await first.get(`${prefix}1`)).toBeNull();
     });
 
+    it('are only a first sieve where keys are looked at', async () => {
+      const { first, second } = fixture();
+      for (const key of ['a:1', 'a:2', 'a:3', 'b:2']) await first.set(key, 'x', LONG_MS);
+      const seen: string[] = [];
+      const isWanted = (key: string) => seen.push(key) > 0 && key.endsWith('2');
+      expect(await second.deleteByPrefix('a:', isWanted)).toBe(1);
+      expect(new Set(seen)).toEqual(new Set(['a:1', 'a:2', 'a:3']));
+      expect(await Promise.all(['a:1', 'a:2', 'a:3', 'b:2'].map((key) => first.get(key)))).toEqual([
+        'x',
+        null,
+        'x',
+        'x',
+      ]);
+    });
+
     it('spare leases', async () => {
       const { first, second } = fixture();
       await first.acquireLease('lease', 'one', LONG_MS);

@@ -35,9 +35,10 @@ export function createMemoryCache(options: MemoryCacheOptions): Cache {
     get: async (key) => await whileOpen(() => values.get(key)),
     set: async (key, value, ttlMs) => await whileOpen(() => values.set(key, value, assertTtl(ttlMs))),
     delete: async (key) => await whileOpen(() => void values.delete(key)),
-    deleteByPrefix: async (prefix) =>
+    deleteByPrefix: async (prefix, isWanted = () => true) =>
       await whileOpen(
-        () => values.keys().filter((key) => key.startsWith(prefix) && values.delete(key)).length,
+        () =>
+          values.keys().filter((key) => key.startsWith(prefix) && isWanted(key) && values.delete(key)).length,
       ),
     increment: async (key, by, ttlMs) =>
       await whileOpen(() => {

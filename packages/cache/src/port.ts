@@ -9,8 +9,11 @@ export interface Cache {
   set(key: string, value: string, ttlMs: number): Promise<void>;
   /** @throws cache-unavailable */
   delete(key: string): Promise<void>;
-  /** Deletes every key that begins with the prefix; returns how many. Not for hot paths. @throws cache-unavailable */
-  deleteByPrefix(prefix: string): Promise<number>;
+  /**
+   * Deletes every key that begins with the prefix, or of those the ones that are wanted; returns how many. Not for hot paths.
+   * @throws cache-unavailable
+   */
+  deleteByPrefix(prefix: string, isWanted?: (key: string) => boolean): Promise<number>;
   /**
    * Adds to a counter that vanishes `ttlMs` after its first addition, atomically; returns the new total.
    * @throws cache-unavailable

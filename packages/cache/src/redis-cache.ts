@@ -55,8 +55,11 @@ export function createRedisCache(options: RedisCacheOptions): Cache {
     async delete(key) {
       await commands.run(async (redis) => await redis.del(valueKey(key)));
     },
-    async deleteByPrefix(prefix) {
-      return await deleteMatching(commands, `${escapeGlob(valueKey(prefix))}*`);
+    async deleteByPrefix(prefix, isWanted = () => true) {
+      const before = valueKey('').length;
+      return await deleteMatching(commands, `${escapeGlob(valueKey(prefix))}*`, (stored) =>
+        isWanted(stored.slice(before)),
+      );
     },
     async increment(key, by, ttlMs) {
       assertThat(Number.isSafeInteger(by), `${by} is an integer`);
@@ -90,14 +93,19 @@ export function createRedisCache(options: RedisCacheOptions): Cache {
 }
 
 /** Keys that come or go meanwhile may or may not be met, as SCAN has it; each is counted by who deletes it. */
-async function deleteMatching(commands: Pick<RedisConnection, 'run'>, pattern: string): Promise<number> {
+async function deleteMatching(
+  commands: Pick<RedisConnection, 'run'>,
+  pattern: string,
+  isWanted: (stored: string) => boolean,
+): Promise<number> {
   let cursor = '0';
   let deleted = 0;
   do {
     const from = cursor;
-    const [next, keys] = await commands.run(
+    const [next, found] = await commands.run(
       async (redis) => await redis.scan(from, 'MATCH', pattern, 'COUNT', SCAN_COUNT),
     );
+    const keys = found.filter(isWanted);
     if (keys.length > 0) deleted += await commands.run(async (redis) => await redis.unlink(keys));
     cursor = next;
   } while (cursor !== '0');
