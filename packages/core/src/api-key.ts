@@ -11,6 +11,20 @@ export function isRole(text: string): text is Role {
   return (ROLES as readonly string[]).includes(text);
 }
 
+/**
+ * What a credential may be held to, beneath its role: send events, ask, administer. A role says whose data and which numbers somebody
+ * sees; a scope only takes away what the role would allow. One scope for each role, so a route that names its role names its scope.
+ */
+export const SCOPES = ['events:write', 'query:read', 'admin'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** The scope that a route for the role demands. */
+export const SCOPE_OF_ROLE: Readonly<Record<Role, Scope>> = {
+  producer: 'events:write',
+  viewer: 'query:read',
+  admin: 'admin',
+};
+
 export interface ApiKeyRecord {
   /** The part of the key that may be shown and logged. */
   readonly publicId: string;
@@ -19,9 +33,17 @@ export interface ApiKeyRecord {
   readonly secretHash: string;
   readonly name: string;
   readonly role: Role;
+  /** What the key is held to, of what its role allows; null: all of that. */
+  readonly scopes: readonly Scope[] | null;
+  /** Whose key it is, a user of the organization: becomes `Principal.user`. Null: nobody's in particular. */
+  readonly user: string | null;
   readonly createdAtMs: number;
   readonly expiresAtMs: number | null;
   readonly revokedAtMs: number | null;
+  /** To about a minute, and now and then lost; null: not seen yet. */
+  readonly lastUsedAtMs: number | null;
+  /** Public id of the key that replaces this one; null: none does. */
+  readonly successor: string | null;
 }
 
 /** What a valid credential proves. Organization and role come from here, never from a body. */
@@ -42,4 +64,9 @@ export interface Principal {
 /** Whether the role may do what the wanted role may do. */
 export function roleAllows(role: Role, wanted: Role): boolean {
   return role === 'admin' || role === wanted;
+}
+
+/** Whether the scopes of the credential leave it the action; the role is asked apart (`roleAllows`). */
+export function scopeAllows({ scopes }: Pick<Principal, 'scopes'>, action: Scope): boolean {
+  return scopes === undefined || scopes.includes(action);
 }
