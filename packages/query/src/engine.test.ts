@@ -289,7 +289,7 @@ function randomFilter(random: Random): { filter: QueryFilter; keep: (event: Fold
 }
 
 interface AskedQuery {
-  readonly query: Query;
+  readonly query: Query & { readonly metrics: readonly string[] };
   readonly fromMs: number;
   readonly toMs: number;
   readonly keep: (event: FoldEvent) => boolean;
@@ -324,7 +324,7 @@ function randomQuery(random: Random): AskedQuery {
   // A quantile is an estimate: it would rank near equals otherwise than the true values do.
   const ranking = metrics.filter((metric) => !metric.includes('_p'));
   const orderBy = ranking[0];
-  const query: Query = {
+  const query: AskedQuery['query'] = {
     metrics,
     from: new Date(fromMs).toISOString(),
     to: new Date(toMs).toISOString(),

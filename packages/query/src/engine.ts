@@ -104,6 +104,7 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
         tiersRead: tiersRead(readings, resolved),
         estimates: estimatesOf(resolved.metrics),
         groupsOmitted: omitted,
+        nextCursor: null,
       };
     },
   };

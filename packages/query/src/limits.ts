@@ -3,7 +3,10 @@ import { SECOND_MS } from '@tidemark/core';
 /** Bounds of one question; each has a typed refusal. */
 export const METRICS_PER_QUERY_MAX = 20;
 export const GROUP_BY_MAX = 8;
-export const FILTERS_MAX = 32;
+/** Conditions of one question, over all levels of its filters. */
+export const FILTER_CONDITIONS_MAX = 64;
+/** A condition of the list itself is 1 deep; each `and`, `or` and `not` around it adds one. */
+export const FILTER_DEPTH_MAX = 8;
 export const FILTER_VALUES_MAX = 1_000;
 export const FILTER_TEXT_LENGTH_MAX = 4_096;
 /** Groups shown when the question names no limit, and the most it may name. */

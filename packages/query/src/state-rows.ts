@@ -2,9 +2,8 @@
  * State rows of one measure from every source of a plan. The organization is a field of every request, and each part that reads a
  * table binds it through the predicates of `@tidemark/warehouse`.
  */
-import type { DimensionDeclaration, Measure, OrganizationId, QueryFilter, Tier } from '@tidemark/core';
+import type { DimensionDeclaration, FilterNode, Measure, OrganizationId, Tier } from '@tidemark/core';
 import {
-  conditionSql,
   type MERGED_COLUMNS,
   RAW_TIME_MS,
   rawPredicate,
@@ -18,6 +17,7 @@ import {
   textOf,
 } from '@tidemark/warehouse';
 import type { BucketAxis } from './bucket-axis.ts';
+import { filterSql } from './filters.ts';
 import { timeColumn, withinIntervals } from './interval-sql.ts';
 import type { Interval, SourcePlan } from './plan.ts';
 
@@ -43,7 +43,7 @@ export interface MeasureRequest {
   /** Grouped by, in the order in which rows give their values (`d0`, `d1`, …). */
   readonly groupBy: readonly string[];
   /** All must hold. Their dimensions, and those of `groupBy`, belong to the measure. */
-  readonly filters: readonly QueryFilter[];
+  readonly filters: readonly FilterNode[];
   readonly plan: SourcePlan;
   /** Null for one figure over the whole plan. */
   readonly buckets: BucketAxis | null;
@@ -143,7 +143,7 @@ function questionConditions(
   text: (dimension: string) => string,
   parameters: SqlParameters,
 ): string[] {
-  const conditions = filters.map((filter) => conditionSql(text(filter.dimension), filter, parameters));
+  const conditions = filters.map((filter) => filterSql(filter, text, parameters));
   if (groups === null) return conditions;
   const tuple = `[${groupBy.map(text).join(', ')}]`;
   const isShown = chunksOf(groups).map(

@@ -6,32 +6,24 @@ import {
   type CatalogueMetric,
   comparisonShift,
   type ComparisonShift,
-  conditionValueFault,
   type ErrorCode,
   type Fault,
   type Fill,
   FILLS,
-  FILTER_OPERATORS,
+  type FilterNode,
   GRANULARITIES,
   type Granularity,
   parseInstant,
   parseTimeZone,
   type Query,
-  type QueryFilter,
   type Role,
   roleAllows,
   type Weekday,
   WEEKDAYS,
 } from '@tidemark/core';
-import {
-  FILTER_TEXT_LENGTH_MAX,
-  FILTER_VALUES_MAX,
-  FILTERS_MAX,
-  GROUP_BY_MAX,
-  GROUPS_DEFAULT,
-  GROUPS_MAX,
-  METRICS_PER_QUERY_MAX,
-} from './limits.ts';
+import { oneOf, quote, type Report } from './faults.ts';
+import { checkDimension, checkFilters, conditionsOf } from './filters.ts';
+import { GROUP_BY_MAX, GROUPS_DEFAULT, GROUPS_MAX, METRICS_PER_QUERY_MAX } from './limits.ts';
 import { rangeAtTick } from './tick.ts';
 
 /** A question that makes sense: every name resolved, every default filled in. */
@@ -46,7 +38,7 @@ export interface ResolvedQuery {
   readonly timeZone: string;
   readonly weekStart: Weekday;
   readonly groupBy: readonly string[];
-  readonly filters: readonly QueryFilter[];
+  readonly filters: readonly FilterNode[];
   readonly shift: ComparisonShift | null;
   readonly fill: Fill;
   readonly orderBy: { readonly metric: CatalogueMetric; readonly direction: 'asc' | 'desc' };
@@ -101,8 +93,6 @@ export function resolveQuery(query: Query, context: ValidationContext): Resolved
   };
 }
 
-type Report = (pointer: string, detail: string, code?: ErrorCode) => void;
-
 function refusal(faults: readonly Fault[]): AppError {
   const codes = new Set(faults.map((fault) => fault.code));
   const code = codes.has('unknown-metric')
@@ -126,8 +116,9 @@ function resolveMetrics(
   }
   const metrics = new Map<string, CatalogueMetric>();
   query.metrics.forEach((key, index) => {
-    const metric = catalogue.metric(key);
     const pointer = `/metrics/${index}`;
+    if (typeof key !== 'string') return report(pointer, 'is no key of a metric');
+    const metric = catalogue.metric(key);
     if (metric === null) {
       report(
         pointer,
@@ -183,47 +174,6 @@ function resolveGroupBy(query: Query, metrics: readonly CatalogueMetric[], repor
   return [...groupBy];
 }
 
-/** A derived metric is answered from its operands, so each of them must have the dimension. */
-function checkDimension(
-  key: string,
-  pointer: string,
-  metrics: readonly CatalogueMetric[],
-  report: Report,
-): void {
-  for (const metric of metrics) {
-    if (metric.dimensions.some((dimension) => dimension.key === key)) continue;
-    const known = metric.dimensions.map((dimension) => dimension.key).join(', ');
-    report(
-      pointer,
-      `${quote(key)} is no dimension of ${metric.key} (it has: ${known === '' ? 'none' : known})`,
-    );
-  }
-}
-
-function checkFilters(
-  filters: readonly QueryFilter[],
-  metrics: readonly CatalogueMetric[],
-  report: Report,
-): void {
-  if (filters.length > FILTERS_MAX) {
-    report('/filters', `holds ${filters.length} filters: expected at most ${FILTERS_MAX}`);
-    return;
-  }
-  filters.forEach(({ dimension, op, value }, index) => {
-    const at = `/filters/${index}`;
-    checkDimension(dimension, `${at}/dimension`, metrics, report);
-    if (oneOf(FILTER_OPERATORS, op, `${at}/op`, report) !== op) return;
-    const detail = conditionValueFault(op, value);
-    if (detail !== null) report(`${at}/value`, detail);
-    const values = Array.isArray(value) ? value : [value];
-    if (values.length > FILTER_VALUES_MAX) {
-      report(`${at}/value`, `holds ${values.length} values: expected at most ${FILTER_VALUES_MAX}`);
-    } else if (values.some((item) => String(item).length > FILTER_TEXT_LENGTH_MAX)) {
-      report(`${at}/value`, `is longer than ${FILTER_TEXT_LENGTH_MAX} characters`);
-    }
-  });
-}
-
 function resolveOrder(
   { orderBy }: Query,
   metrics: readonly CatalogueMetric[],
@@ -246,24 +196,15 @@ function resolveLimit(limit: number | undefined, report: Report): number {
   return limit;
 }
 
-function oneOf<const T extends string>(values: readonly T[], value: T, pointer: string, report: Report): T {
-  if (!values.includes(value)) report(pointer, `${quote(value)} is none of ${values.join(', ')}`);
-  return value;
-}
-
 /** Whether rollups can tell the dimensions of the question apart. */
 export function rollupsSuffice(
   query: Pick<ResolvedQuery, 'groupBy' | 'filters'>,
   base: CatalogueBaseMetric,
 ): boolean {
-  const needed = [...query.groupBy, ...query.filters.map((filter) => filter.dimension)];
+  const needed = [...query.groupBy, ...conditionsOf(query.filters).map(({ dimension }) => dimension)];
   return needed.every((key) => base.dimensions.find((dimension) => dimension.key === key)?.rolledUp === true);
 }
 
 function iso(ms: number): string {
   return new Date(ms).toISOString();
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text);
 }

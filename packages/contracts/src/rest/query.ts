@@ -3,26 +3,18 @@ import {
   AGGREGATIONS,
   AppError,
   type CatalogueMetric,
-  conditionValueFault,
   type Fault,
   FILLS,
-  FILTER_OPERATORS,
-  type FilterOperator,
+  type FilterNode,
   GRANULARITIES,
   type Query,
-  type QueryFilter,
   ROLES,
   WEEKDAYS,
 } from '@tidemark/core';
 import Type, { type Static } from 'typebox';
+import { FilterTextSchema, parseFilterText, QueryFilterSchema } from './query-filter.ts';
+import { nullable, oneOf } from './schema-parts.ts';
 
-const oneOf = <const T extends string>(values: readonly T[], options: { description?: string } = {}) =>
-  Type.Unsafe<T>({ type: 'string', enum: [...values], ...options });
-
-const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
-  Type.Union([schema, Type.Null()]);
-
-const Scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
 const Instant = (description: string) => Type.String({ minLength: 1, maxLength: 64, description });
 
 const FROM = Instant(
@@ -39,18 +31,6 @@ const FILL = oneOf(FILLS, {
 const COMPARE = oneOf(['previous_period', 'previous_year']);
 const LIMIT = Type.Integer({ minimum: 1, maximum: 1_000, description: 'Groups shown; 100 when absent' });
 
-export const QueryFilterSchema = Type.Object(
-  {
-    dimension: Type.String(),
-    op: oneOf(FILTER_OPERATORS, {
-      description:
-        '`gt gte lt lte` compare numbers, the others text. An absent value satisfies only `ne`, `nin` and `exists: false`',
-    }),
-    value: Type.Union([Scalar, Type.Array(Scalar)]),
-  },
-  { title: 'QueryFilter', additionalProperties: false },
-);
-
 export const QueryRequestSchema = Type.Object(
   {
     metrics: Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { minItems: 1, maxItems: 20 }),
@@ -60,7 +40,12 @@ export const QueryRequestSchema = Type.Object(
     timeZone: Type.Optional(TIME_ZONE),
     weekStart: Type.Optional(WEEK_START),
     groupBy: Type.Optional(Type.Array(Type.String(), { maxItems: 8 })),
-    filters: Type.Optional(Type.Array(QueryFilterSchema, { maxItems: 32, description: 'All must hold' })),
+    filters: Type.Optional(
+      Type.Array(QueryFilterSchema, {
+        maxItems: 64,
+        description: 'All must hold. At most 64 conditions, 8 levels deep',
+      }),
+    ),
     compare: Type.Optional(COMPARE),
     fill: Type.Optional(FILL),
     orderBy: Type.Optional(
@@ -99,6 +84,11 @@ export const AnswerSchema = Type.Object(
           dimensions: Type.Record(Type.String(), nullable(Type.String()), {
             description: 'Null: the events carried no such value',
           }),
+          isOther: Type.Optional(
+            Type.Literal(true, {
+              description: 'All groups that are not shown, together; every dimension is null',
+            }),
+          ),
           points: Type.Array(PointSchema),
           compared: Type.Optional(
             Type.Object({
@@ -131,7 +121,10 @@ export const AnswerSchema = Type.Object(
         note: Type.String(),
       }),
     ),
-    groupsOmitted: Type.Integer({ minimum: 0, description: 'Groups beyond `limit`' }),
+    groupsOmitted: Type.Integer({ minimum: 0, description: 'Groups that are not shown' }),
+    nextCursor: Type.Union([Type.String(), Type.Null()], {
+      description: 'Asks for the groups that rank next; null when there are none',
+    }),
   },
   { title: 'Answer' },
 );
@@ -143,10 +136,16 @@ export const MetricDescriptionSchema = Type.Object(
     description: Type.String(),
     unit: Type.String(),
     direction: oneOf(['up-is-better', 'down-is-better', 'neutral']),
-    kind: oneOf(['base', 'derived']),
-    aggregation: nullable(oneOf(AGGREGATIONS)),
+    kind: oneOf(['base', 'derived', 'state'], {
+      description:
+        '`base`: of events; `state`: of subjects as they are now; `derived`: an expression over these',
+    }),
+    aggregation: nullable(oneOf([...AGGREGATIONS, 'within', 'targeted'])),
     level: Type.Union([Type.Number(), Type.Null()], { description: 'Of a quantile' }),
     expression: Type.Union([Type.String(), Type.Null()], { description: 'Of a derived metric' }),
+    subject: Type.Union([Type.String(), Type.Null()], {
+      description: 'Of a state metric: the kind of subject',
+    }),
     eventTypes: Type.Array(Type.String()),
     dimensions: Type.Array(
       Type.Object({
@@ -176,9 +175,10 @@ export function toMetricDescription(metric: CatalogueMetric): MetricDescription 
     unit,
     direction,
     kind: metric.kind,
-    aggregation: declaration.kind === 'base' ? declaration.aggregation : null,
-    level: declaration.kind === 'base' ? (declaration.level ?? null) : null,
+    aggregation: declaration.kind === 'derived' ? null : declaration.aggregation,
+    level: declaration.kind === 'derived' ? null : (declaration.level ?? null),
     expression: declaration.kind === 'derived' ? declaration.expression : null,
+    subject: declaration.kind === 'state' ? declaration.subject : null,
     eventTypes: [...metric.eventTypes],
     dimensions: metric.dimensions.map((dimension) => ({
       key: dimension.key,
@@ -189,10 +189,6 @@ export function toMetricDescription(metric: CatalogueMetric): MetricDescription 
   };
 }
 
-const filterText = Type.String({
-  description: '`<dimension>:<op>:<value>`; of `in` and `nin` the values are separated by commas',
-});
-
 /** The same question in a URL. */
 export const SeriesParametersSchema = Type.Object(
   {
@@ -202,7 +198,7 @@ export const SeriesParametersSchema = Type.Object(
     timeZone: Type.Optional(TIME_ZONE),
     weekStart: Type.Optional(WEEK_START),
     groupBy: Type.Optional(Type.String({ description: 'Dimensions, separated by commas' })),
-    filter: Type.Optional(Type.Union([filterText, Type.Array(filterText, { maxItems: 32 })])),
+    filter: Type.Optional(Type.Union([FilterTextSchema, Type.Array(FilterTextSchema, { maxItems: 64 })])),
     compare: Type.Optional(COMPARE),
     fill: Type.Optional(FILL),
     direction: Type.Optional(
@@ -219,7 +215,7 @@ export function toSeriesQuery(metric: string, parameters: SeriesParameters): Que
   const { groupBy, filter, direction, ...same } = parameters;
   const faults: Fault[] = [];
   const texts = filter === undefined ? [] : [filter].flat();
-  const filters = texts.flatMap((text, index): QueryFilter[] => {
+  const filters = texts.flatMap((text, index): FilterNode[] => {
     const parsed = parseFilterText(text);
     if (typeof parsed !== 'string') return [parsed];
     faults.push({ code: 'invalid-query', pointer: `/filter/${index}`, detail: parsed });
@@ -235,36 +231,4 @@ export function toSeriesQuery(metric: string, parameters: SeriesParameters): Que
     ...(filters.length === 0 ? {} : { filters }),
     ...(direction === undefined ? {} : { orderBy: { metric, direction } }),
   };
-}
-
-/** What is wrong with it, when it cannot be read. */
-function parseFilterText(text: string): QueryFilter | string {
-  const [, dimension, op, rest] = /^([^:]+):([^:]+):([\s\S]*)$/.exec(text) ?? [];
-  if (dimension === undefined || op === undefined || rest === undefined) {
-    return `${JSON.stringify(text)} is not <dimension>:<op>:<value>`;
-  }
-  if (!isFilterOperator(op)) return `${JSON.stringify(op)} is none of ${FILTER_OPERATORS.join(', ')}`;
-  const value = filterValue(op, rest);
-  return conditionValueFault(op, value) ?? { dimension, op, value };
-}
-
-function isFilterOperator(text: string): text is FilterOperator {
-  return (FILTER_OPERATORS as readonly string[]).includes(text);
-}
-
-function filterValue(op: FilterOperator, text: string): QueryFilter['value'] {
-  switch (op) {
-    case 'in':
-    case 'nin':
-      return text.split(',');
-    case 'exists':
-      return text === 'true' ? true : text === 'false' ? false : text;
-    case 'gt':
-    case 'gte':
-    case 'lt':
-    case 'lte':
-      return text.trim() === '' ? text : Number(text);
-    default:
-      return text;
-  }
 }

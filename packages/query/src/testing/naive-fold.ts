@@ -138,7 +138,8 @@ export function dimensionValue(event: FoldEvent, dimension: string): string {
 }
 
 /** What the query of the test asks beside core's: instants are epoch milliseconds. */
-export interface FoldQuery extends Omit<Query, 'from' | 'to' | 'filters'> {
+export interface FoldQuery extends Omit<Query, 'metrics' | 'from' | 'to' | 'filters'> {
+  readonly metrics: readonly string[];
   readonly fromMs: number;
   readonly toMs: number;
   readonly keep: (event: FoldEvent) => boolean;
