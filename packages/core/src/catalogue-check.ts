@@ -1,17 +1,23 @@
 /** The rules of declarations, each reported where it is broken; nothing here stops at the first fault. */
-import { conditionValueFault } from './catalogue-condition.ts';
+import {
+  checkCondition,
+  checkEventType,
+  checkField,
+  checkLevel,
+  checkMemberKey,
+  DIMENSION_KEY,
+  quote,
+  type Report,
+  reportDuplicates,
+} from './catalogue-faults.ts';
+import { checkStateMetric, checkSubjects } from './catalogue-subjects.ts';
 import type { Fault } from './errors.ts';
 import { metricsOf, parseExpression, type Expression } from './expression.ts';
-import { isFieldReference, type BaseMetric, type FieldCondition, type Pack } from './metric.ts';
+import type { BaseMetric, Pack } from './metric.ts';
 
 const PACK_KEY = /^[a-z][a-z0-9_]{0,31}$/;
-const DIMENSION_KEY = /^[a-z][a-z0-9_]{0,63}$/;
-const METRIC_NAME = /^[a-z][a-z0-9_]*(?:\.[a-z0-9_]+){1,4}$/;
-const METRIC_KEY_LENGTH_MAX = 128;
 /** Derived metrics of derived metrics can double at every step. */
 const EXPANDED_TERMS_MAX = 1_000;
-
-type Report = (pointer: string, detail: string) => void;
 
 export interface CheckedPacks {
   readonly faults: readonly Fault[];
@@ -41,6 +47,13 @@ export function checkPacks(packs: readonly Pack[]): CheckedPacks {
     'event type',
     report,
   );
+  reportDuplicates(
+    packs.flatMap((pack, p) =>
+      pack.subjects.map(({ kind }, index) => [kind, `/${p}/subjects/${index}/kind`] as const),
+    ),
+    'subject',
+    report,
+  );
   packs.forEach((pack, index) => checkPack(pack, `/${index}`, report));
   const expressions = checkDerivedMetrics(packs, report);
   return { faults, expressions };
@@ -55,10 +68,12 @@ function checkPack(pack: Pack, at: string, report: Report): void {
   checkDimensions(pack, at, report);
   pack.metrics.forEach((metric, m) => {
     const place = `${at}/metrics/${m}`;
-    checkMetricKey(metric.key, pack.key, place, report);
+    checkMemberKey({ key: metric.key, packKey: pack.key, noun: 'metric key' }, `${place}/key`, report);
     if (metric.role === 'producer') report(`${place}/role`, 'producers never ask: expected viewer or admin');
     if (metric.kind === 'base') checkBaseMetric(metric, pack, eventTypes, place, report);
+    if (metric.kind === 'state') checkStateMetric(metric, pack, place, report);
   });
+  checkSubjects(pack, eventTypes, at, report);
   checkDoors(pack, eventTypes, at, report);
 }
 
@@ -72,14 +87,6 @@ function checkDimensions(pack: Pack, at: string, report: Report): void {
     if (!DIMENSION_KEY.test(key)) report(`${at}/dimensions/${d}/key`, `${quote(key)} is no dimension key`);
     checkField(field, `${at}/dimensions/${d}/field`, report);
   });
-}
-
-function checkMetricKey(key: string, packKey: string, at: string, report: Report): void {
-  if (!METRIC_NAME.test(key) || key.length > METRIC_KEY_LENGTH_MAX) {
-    report(`${at}/key`, `${quote(key)} is no metric key (<pack>.<name>, a-z 0-9 _)`);
-  } else if (!key.startsWith(`${packKey}.`)) {
-    report(`${at}/key`, `${quote(key)} does not begin with its pack, ${quote(`${packKey}.`)}`);
-  }
 }
 
 function checkBaseMetric(
@@ -96,13 +103,7 @@ function checkBaseMetric(
   else if (metric.aggregation !== 'count') {
     report(`${at}/value`, `${metric.aggregation} needs a value: the field that it reads`);
   }
-  if (metric.aggregation === 'quantile') {
-    if (metric.level === undefined || !(metric.level > 0 && metric.level < 1)) {
-      report(`${at}/level`, `a quantile needs a level between 0 and 1, found ${String(metric.level)}`);
-    }
-  } else if (metric.level !== undefined) {
-    report(`${at}/level`, `only a quantile has a level, not ${metric.aggregation}`);
-  }
+  checkLevel(metric, at, report);
   const known = new Set(pack.dimensions.map(({ key }) => key));
   reportDuplicates(
     metric.dimensions.map((key, d) => [key, `${at}/dimensions/${d}`] as const),
@@ -112,12 +113,6 @@ function checkBaseMetric(
   metric.dimensions.forEach((key, d) => {
     if (!known.has(key)) report(`${at}/dimensions/${d}`, `${quote(key)} is not declared by pack ${pack.key}`);
   });
-}
-
-function checkCondition({ field, op, value }: FieldCondition, at: string, report: Report): void {
-  checkField(field, `${at}/field`, report);
-  const detail = conditionValueFault(op, value);
-  if (detail !== null) report(`${at}/value`, detail);
 }
 
 function checkDoors(pack: Pack, eventTypes: ReadonlySet<string>, at: string, report: Report): void {
@@ -185,6 +180,7 @@ function expandedSize(
   const count = (node: Expression): number => {
     switch (node.kind) {
       case 'number':
+      case 'seconds':
         return 1;
       case 'metric':
         return expandedSize(node.key, expressions, sizes);
@@ -215,30 +211,4 @@ function cycleThrough(start: string, expressions: ReadonlyMap<string, Expression
     return null;
   };
   return walk(start, [start]);
-}
-
-function checkEventType(type: string, known: ReadonlySet<string>, at: string, report: Report): void {
-  if (!known.has(type)) report(at, `${quote(type)} is not an event type of the pack`);
-}
-
-function checkField(field: string, at: string, report: Report): void {
-  if (!isFieldReference(field)) {
-    report(at, `${quote(field)} is no field reference (data.<key>, subject, source or type)`);
-  }
-}
-
-function reportDuplicates(
-  keys: readonly (readonly [key: string, pointer: string])[],
-  noun: string,
-  report: Report,
-): void {
-  const seen = new Set<string>();
-  for (const [key, pointer] of keys) {
-    if (seen.has(key)) report(pointer, `${noun} ${quote(key)} is declared twice`);
-    seen.add(key);
-  }
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text);
 }

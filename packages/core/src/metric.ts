@@ -167,6 +167,8 @@ export interface SubjectDeclaration {
   readonly kind: string;
   readonly title: string;
   readonly description: string;
+  /** True: its id names a person. A viewer may see their own alone. */
+  readonly isPerson?: true;
   /** Which events tell of it, and in which field each names it; an event with an empty one tells of none. */
   readonly events: readonly { readonly eventTypes: readonly string[]; readonly id: FieldReference }[];
   readonly attributes: readonly AttributeDeclaration[];
@@ -174,7 +176,8 @@ export interface SubjectDeclaration {
 
 export interface EventFieldDeclaration {
   readonly field: FieldReference;
-  readonly type: 'string' | 'number' | 'boolean';
+  /** `labels`: an object of texts, numbers and booleans under names that are the sender's. */
+  readonly type: 'string' | 'number' | 'boolean' | 'labels';
   readonly description: string;
   readonly unit?: string;
 }
@@ -195,12 +198,16 @@ export interface ImportMapping {
   readonly key: string;
   readonly title: string;
   readonly format: 'csv' | 'ndjson' | 'combined-log';
+  /** Of a CSV that parts its cells by something else than a comma, or has no header line: then what its columns are called. */
+  readonly layout?: { readonly delimiter?: string; readonly columns?: readonly string[] };
   readonly eventType: string;
+  /** In place of `eventType` for records whose cell in the column is one of these values. */
+  readonly eventTypeBy?: { readonly column: string; readonly values: Readonly<Record<string, string>> };
   /** The CloudEvents `source` of the imported events. */
   readonly source: string;
   readonly time: {
     readonly column: string;
-    /** `rfc3339`: offset required unless `assumeUtc`; a space for `T` is accepted. `unix-s` and `unix-ms`: decimal text. `clf`: `17/May/2015:10:05:03 +0000`. */
+    /** `rfc3339`: offset required unless `assumeUtc`; a space for `T` and `/` for `-` in the date are accepted. `unix-s` and `unix-ms`: decimal text. `clf`: `17/May/2015:10:05:03 +0000`. */
     readonly format: 'rfc3339' | 'unix-s' | 'unix-ms' | 'clf';
     readonly assumeUtc?: boolean;
   };
@@ -210,6 +217,8 @@ export interface ImportMapping {
     readonly field: FieldReference;
     readonly column: string;
     readonly type: 'string' | 'number' | 'boolean';
+    /** What stands in the event for these cells; other cells stand for themselves. */
+    readonly values?: Readonly<Record<string, string>>;
   }[];
   /** Data fields that `--set name=value` fills, each a string; required ones must be given. */
   readonly settable: readonly {
@@ -219,18 +228,26 @@ export interface ImportMapping {
   }[];
 }
 
+export interface RecorderField {
+  /** The key of the posted object. */
+  readonly from: string;
+  readonly field: FieldReference;
+  readonly type: EventFieldDeclaration['type'];
+  readonly required: boolean;
+  /** Of a string: the values there are. */
+  readonly enum?: readonly string[];
+  /** Of a string: the regular expression that it matches as a whole. */
+  readonly pattern?: string;
+}
+
 /** How a flat JSON object posted to a typed recorder becomes an event of the pack. */
 export interface Recorder {
-  /** The last segment of `/api/v1/analytics/metrics/{name}`. */
-  readonly name: string;
+  /** The last segment of `/api/v1/analytics/metrics/{name}`; null for that path without a last segment. */
+  readonly name: string | null;
+  readonly title: string;
   readonly eventType: string;
   /** From which key of the posted object each data field comes; all other keys are rejected. */
-  readonly fields: readonly {
-    readonly from: string;
-    readonly field: FieldReference;
-    readonly type: 'string' | 'number' | 'boolean';
-    readonly required: boolean;
-  }[];
+  readonly fields: readonly RecorderField[];
 }
 
 /** A domain, as data. */

@@ -49,7 +49,7 @@ export async function rankGroups(asking: Asking, reading: Reading): Promise<Sele
   if (query.groupBy.length === 0) return { groups: [[]], omitted: 0 };
   const whole = { ...reading, layout: wholeLayout(rangeOf(reading.layout)) };
   const ranked = query.orderBy.metric;
-  if (ranked.kind === 'derived') return await rankByDerived(asking, whole);
+  if (ranked.kind !== 'base') return await rankByDerived(asking, whole);
 
   const requests = measureRequests(asking, whole, null);
   const own = requests.find(({ metrics }) => metrics.some(({ key }) => key === ranked.key));

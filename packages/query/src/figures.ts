@@ -4,6 +4,7 @@ import {
   assertThat,
   type CatalogueBaseMetric,
   type CatalogueMetric,
+  type CatalogueOperand,
   evaluateExpression,
   type MetricValue,
   toDecimal,
@@ -55,9 +56,16 @@ export function rankingFigure({ declaration }: CatalogueBaseMetric): RankingRequ
     : declaration.aggregation;
 }
 
+const COUNTING: ReadonlySet<CatalogueOperand['declaration']['aggregation']> = new Set([
+  'count',
+  'unique',
+  'within',
+  'targeted',
+]);
+
 /** A count of nothing is 0. Nothing else has a value where no event was. */
-function isCounting({ declaration }: CatalogueBaseMetric): boolean {
-  return declaration.aggregation === 'count' || declaration.aggregation === 'unique';
+function isCounting({ declaration }: CatalogueOperand): boolean {
+  return COUNTING.has(declaration.aggregation);
 }
 
 /** @param levels in the order in which the statement finished them */
@@ -90,14 +98,14 @@ export function baseValue(metric: CatalogueBaseMetric, row: Row, levels: readonl
 }
 
 /**
- * The value of a metric from those of its base metrics; undefined where none of them saw an event. In a derived metric a count
+ * The value of a metric from those of its operands; undefined where none of them saw an event or a subject. In a derived metric a count
  * without events is 0 (no error among 10 requests is 0 %, not unknown), any other absent operand makes the whole null.
  */
 export function metricValue(
   metric: CatalogueMetric,
-  valueOf: (base: CatalogueBaseMetric) => Decimal | null | undefined,
+  valueOf: (operand: CatalogueOperand) => Decimal | null | undefined,
 ): Decimal | null | undefined {
-  if (metric.kind === 'base') return valueOf(metric);
+  if (metric.kind !== 'derived') return valueOf(metric);
   const operands = new Map(metric.operands.map((operand) => [operand.key, operand]));
   const values = new Map(metric.operands.map((operand) => [operand.key, valueOf(operand)]));
   if ([...values.values()].every((value) => value === undefined)) return undefined;
@@ -111,13 +119,13 @@ export function metricValue(
 
 /** What the metric is where no event was at all: 0 for a count, and for an expression over counts its value. */
 export function valueOfNothing(metric: CatalogueMetric): Decimal | null {
-  const nothing = (base: CatalogueBaseMetric) => (isCounting(base) ? toDecimal(0) : null);
+  const nothing = (operand: CatalogueOperand) => (isCounting(operand) ? toDecimal(0) : null);
   return metricValue(metric, nothing) ?? null;
 }
 
 /**
  * How a value is written: money as an exact decimal text; integers beyond 2^53 as text; everything else as the nearest JSON
- * number. Estimates (quantiles) are numbers, of money too.
+ * number. Estimates (quantiles of events) are numbers, of money too.
  */
 export function toMetricValue(metric: CatalogueMetric, value: Decimal | null): MetricValue {
   if (value === null) return null;

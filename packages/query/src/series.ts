@@ -1,18 +1,11 @@
 /** From values by group and bucket to the series of an answer. Pure. */
-import {
-  type CatalogueBaseMetric,
-  type CatalogueMetric,
-  type Fill,
-  type Point,
-  type Series,
-  toDecimal,
-} from '@tidemark/core';
+import { type CatalogueMetric, type Fill, type Point, type Series, toDecimal } from '@tidemark/core';
 import { metricValue, toMetricValue, valueOfNothing } from './figures.ts';
 import type { Layout } from './sources.ts';
 
 type Decimal = ReturnType<typeof toDecimal>;
 
-/** Values of base metrics by key, by index of the output bucket; absent where no event was. */
+/** Values of base and state metrics by key, by index of the output bucket; absent where no event was. */
 export type GroupFigures = ReadonlyMap<number, ReadonlyMap<string, Decimal | null>>;
 
 /** A group's values of the dimensions grouped by, as text ('' when absent), in order. */
@@ -72,7 +65,7 @@ function valueAt(
   bucketed: boolean,
 ): Decimal | null {
   const values = figures?.get(index);
-  const found = metricValue(metric, (base: CatalogueBaseMetric) => values?.get(base.key));
+  const found = metricValue(metric, ({ key }) => values?.get(key));
   if (found !== undefined) return found;
   return bucketed ? null : valueOfNothing(metric);
 }
