@@ -1,4 +1,6 @@
 import { createApiKeys } from './api-keys.ts';
+import { createAuditLog } from './audit-log.ts';
+import { createDefinitions } from './definitions.ts';
 import { createLedger } from './ledger.ts';
 import { migrate } from './migrate.ts';
 import { MIGRATIONS } from './migrations/index.ts';
@@ -7,6 +9,7 @@ import { createPgliteExecutor, type PgliteExecutorOptions } from './pglite-execu
 import { createPipelineState } from './pipeline-state.ts';
 import type { Catalog, SqlExecutor } from './port.ts';
 import { createPostgresExecutor, type PostgresExecutorOptions } from './postgres-executor.ts';
+import { createUsers } from './users.ts';
 
 /**
  * Migrates the store, then serves it. The catalog owns the executor from here on: it is closed with the catalog, and at once
@@ -22,7 +25,10 @@ export async function createCatalog(executor: SqlExecutor): Promise<Catalog> {
   }
   return {
     organizations: createOrganizations(executor),
+    users: createUsers(executor),
     apiKeys: createApiKeys(executor),
+    definitions: createDefinitions(executor),
+    auditLog: createAuditLog(executor),
     pipeline: createPipelineState(executor),
     ledger: createLedger(executor),
     async ping() {

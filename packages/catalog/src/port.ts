@@ -2,7 +2,8 @@
  * The catalog: who may do what, and the small transactional state of the pipeline. Adapters: PGlite (embedded) and
  * Postgres through `pg`; both execute the same SQL (`./migrations`, and one file per group of statements).
  */
-import type { ApiKeyRecord, Role, OrganizationId, Tier } from '@tidemark/core';
+import type { OrganizationId, Tier } from '@tidemark/core';
+import type { ApiKeys, AuditLog, Definitions, Organizations, Users } from './tenancy-port.ts';
 
 /** The two adapters. Everything else in this package is SQL over it. */
 export interface SqlExecutor {
@@ -11,45 +12,6 @@ export interface SqlExecutor {
   /** All or nothing; the body must be short and must not touch anything but the catalog. */
   transaction<T>(body: (tx: Pick<SqlExecutor, 'query'>) => Promise<T>): Promise<T>;
   close(): Promise<void>;
-}
-
-export interface Organization {
-  readonly id: OrganizationId;
-  readonly name: string;
-  readonly createdAtMs: number;
-}
-
-export interface NewApiKey {
-  readonly publicId: string;
-  readonly organization: OrganizationId;
-  readonly secretHash: string;
-  readonly name: string;
-  readonly role: Role;
-  readonly createdAtMs: number;
-  readonly expiresAtMs: number | null;
-}
-
-export interface Organizations {
-  /** Idempotent: returns the existing one when the id is taken. */
-  ensure(id: OrganizationId, name: string, nowMs: number): Promise<Organization>;
-  find(id: OrganizationId): Promise<Organization | null>;
-  list(): Promise<readonly Organization[]>;
-}
-
-export interface ApiKeys {
-  /** @throws conflict when the public id is taken */
-  create(key: NewApiKey): Promise<ApiKeyRecord>;
-  /**
-   * As `create`, but only for an organization that has never had a key (revoked ones count): of several callers at once one gets it.
-   * @returns null when there is a key already @throws conflict when the public id is taken
-   */
-  createFirst(key: NewApiKey): Promise<ApiKeyRecord | null>;
-  /** Across organizations: the id is what a stranger presents. Revoked and expired keys are returned too. */
-  find(publicId: string): Promise<ApiKeyRecord | null>;
-  /** Newest first, of one organization, revoked ones included. */
-  list(organization: OrganizationId): Promise<readonly ApiKeyRecord[]>;
-  /** False when the organization has no such key. Idempotent: keeps the first time of revocation. */
-  revoke(organization: OrganizationId, publicId: string, nowMs: number): Promise<boolean>;
 }
 
 /** How far one partition of the events topic has been stored. */
@@ -279,7 +241,10 @@ export interface Ledger {
 export interface Catalog {
   readonly ledger: Ledger;
   readonly organizations: Organizations;
+  readonly users: Users;
   readonly apiKeys: ApiKeys;
+  readonly definitions: Definitions;
+  readonly auditLog: AuditLog;
   readonly pipeline: PipelineState;
   /** @throws catalog-unavailable */
   ping(): Promise<void>;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Catalog } from '@tidemark/catalog';
+import { systemActor, type Catalog } from '@tidemark/catalog';
 import { parseOrganizationId } from '@tidemark/core';
 import { mintApiKey } from '@tidemark/runtime';
 import { ORGANIZATION_NAMES } from './slots.ts';
@@ -15,15 +15,18 @@ export async function ensureOrganizations(
     if (organization === null) throw new Error(`${name} is no organization id`);
     await catalog.organizations.ensure(organization, name, nowMs);
     const { key, publicId, secretHash } = mintApiKey(randomBytes);
-    await catalog.apiKeys.create({
+    const record = {
       publicId,
       secretHash,
       organization,
       name: 'load',
       role: 'admin',
+      scopes: null,
+      user: null,
       createdAtMs: nowMs,
       expiresAtMs: null,
-    });
+    } as const;
+    await catalog.apiKeys.create(record, systemActor(organization, nowMs));
     keys.push(key);
   }
   return keys;

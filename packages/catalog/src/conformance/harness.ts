@@ -6,6 +6,7 @@ import {
   type Tier,
   TIER_WIDTH_MS,
 } from '@tidemark/core';
+import type { Actor, NewApiKey } from '../tenancy-port.ts';
 import type { Catalog, Claim, ClaimOptions, DirtyBucket, SqlExecutor } from '../port.ts';
 
 /** One empty database of its own, for one run of the suite. */
@@ -40,6 +41,9 @@ export function withoutClose(executor: SqlExecutor): SqlExecutor {
 /** Much cheaper than a new schema, most of all in-process. */
 export async function emptyTables(executor: SqlExecutor): Promise<void> {
   const tables = [
+    'audit_log',
+    'metrics',
+    'users',
     'api_keys',
     'organizations',
     'pipeline_progress',
@@ -101,4 +105,24 @@ export function startsOf(claim: Claim | null): readonly number[] {
 
 export function assertClaimed(claim: Claim | null): asserts claim is Claim {
   assertThat(claim !== null, 'something was due');
+}
+
+/** An administrator of the organization. */
+export function actor(organization: OrganizationId = ACME, atMs: number = NOW_MS): Actor {
+  return { organization, credentialId: 'admin1', user: 'ada', requestId: 'request-1', atMs };
+}
+
+export function newKey(overrides: Partial<NewApiKey> = {}): NewApiKey {
+  return {
+    publicId: 'key1',
+    organization: ACME,
+    secretHash: 'ab'.repeat(32),
+    name: 'producer of the shop',
+    role: 'producer',
+    scopes: null,
+    user: null,
+    createdAtMs: NOW_MS,
+    expiresAtMs: null,
+    ...overrides,
+  };
 }

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe } from '@jest/globals';
 import { createCatalog } from '../catalog.ts';
 import type { SqlExecutor } from '../port.ts';
+import { describeAudit } from './audit.ts';
 import { describeClaims } from './claims.ts';
+import { describeDefinitions } from './definitions.ts';
 import {
   type CatalogHarness,
   type CatalogStore,
@@ -16,7 +18,9 @@ import { describeReceipts } from './receipts.ts';
 import { describeMarks } from './marks.ts';
 import { describeMigrations } from './migrations.ts';
 import { describeProgress } from './progress.ts';
+import { describeRotation } from './rotation.ts';
 import { describeSql } from './sql.ts';
+import { describeUsers } from './users.ts';
 
 export type { CatalogHarness, CatalogStore } from './harness.ts';
 
@@ -44,6 +48,10 @@ export function describeCatalog(name: string, harness: CatalogHarness): void {
     describeSql(() => executors[0]);
     describeMigrations(() => executors);
     describeKeys(() => replicas);
+    describeRotation(() => replicas);
+    describeUsers(() => replicas);
+    describeDefinitions(() => replicas);
+    describeAudit(() => replicas);
     describeProgress(() => replicas);
     describeClaims(() => replicas);
     describeMarks(() => replicas);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { systemActor } from '@tidemark/catalog';
 import { AppError } from '@tidemark/core';
 import { hashSecret, mintApiKey, parseApiKey } from '@tidemark/runtime';
 import { createMemoryApiKeys, createMemoryOrganizations, createTestBytes, NOW_MS } from '../testing.ts';
@@ -28,14 +29,14 @@ describe('the first start', () => {
     });
     expect(await start()).toBeNull();
     expect(catalog.apiKeys.records.size).toBe(1);
-    expect(await catalog.organizations.list()).toHaveLength(1);
+    expect(await catalog.organizations.list({ after: null, limit: 10 })).toHaveLength(1);
   });
 
   it('mints none after all keys were revoked: nobody gets in by a restart', async () => {
     const { catalog, start } = createStart(null);
     await start();
     for (const id of catalog.apiKeys.records.keys())
-      await catalog.apiKeys.revoke(DEFAULT_ORGANIZATION, id, NOW_MS);
+      await catalog.apiKeys.revoke(DEFAULT_ORGANIZATION, id, systemActor(DEFAULT_ORGANIZATION, NOW_MS));
     expect(await start()).toBeNull();
   });
 

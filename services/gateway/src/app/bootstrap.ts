@@ -1,12 +1,21 @@
 import { AppError, parseOrganizationId } from '@tidemark/core';
 import type { Clock, OrganizationId } from '@tidemark/core';
-import type { Catalog } from '@tidemark/catalog';
+import { systemActor } from '@tidemark/catalog';
+import type { Catalog, Organizations } from '@tidemark/catalog';
 import { hashSecret, mintApiKey, parseApiKey } from '@tidemark/runtime';
 
 export const DEFAULT_ORGANIZATION = parseOrganizationId('default') as OrganizationId;
 
+const ADMIN_OF_DEFAULT = {
+  organization: DEFAULT_ORGANIZATION,
+  role: 'admin',
+  scopes: null,
+  user: null,
+  expiresAtMs: null,
+} as const;
+
 export interface BootstrapOptions {
-  readonly catalog: Pick<Catalog, 'organizations' | 'apiKeys'>;
+  readonly catalog: Pick<Catalog, 'apiKeys'> & { readonly organizations: Pick<Organizations, 'ensure'> };
   readonly clock: Clock;
   /** Cryptographic randomness (`node:crypto`). */
   readonly randomBytes: (size: number) => Uint8Array;
@@ -29,15 +38,12 @@ export async function ensureDefaultOrganization(options: BootstrapOptions): Prom
     return null;
   }
   const minted = mintApiKey(randomBytes);
-  const created = await catalog.apiKeys.createFirst({
-    publicId: minted.publicId,
-    secretHash: minted.secretHash,
-    organization: DEFAULT_ORGANIZATION,
-    name: 'first admin key',
-    role: 'admin',
-    createdAtMs: clock.nowMs(),
-    expiresAtMs: null,
-  });
+  const key = { publicId: minted.publicId, secretHash: minted.secretHash, name: 'first admin key' };
+  const nowMs = clock.nowMs();
+  const created = await catalog.apiKeys.createFirst(
+    { ...key, ...ADMIN_OF_DEFAULT, createdAtMs: nowMs },
+    systemActor(DEFAULT_ORGANIZATION, nowMs),
+  );
   return created === null ? null : minted.key;
 }
 
@@ -60,15 +66,12 @@ async function ensureBootstrapKey({ catalog, clock }: BootstrapOptions, key: str
     );
   }
   try {
-    await catalog.apiKeys.create({
-      publicId: parsed.publicId,
-      secretHash,
-      organization: DEFAULT_ORGANIZATION,
-      name: 'bootstrap key',
-      role: 'admin',
-      createdAtMs: clock.nowMs(),
-      expiresAtMs: null,
-    });
+    const named = { publicId: parsed.publicId, secretHash, name: 'bootstrap key' };
+    const nowMs = clock.nowMs();
+    await catalog.apiKeys.create(
+      { ...named, ...ADMIN_OF_DEFAULT, createdAtMs: nowMs },
+      systemActor(DEFAULT_ORGANIZATION, nowMs),
+    );
   } catch (error) {
     // Another instance was faster: the key is there, which is all that was wanted.
     if ((await catalog.apiKeys.find(parsed.publicId)) === null) throw error;
