@@ -9,6 +9,33 @@ function parsed(text: string, timeZone = 'Europe/Berlin'): string {
   return found.ok ? new Date(found.instantMs).toISOString() : found.detail;
 }
 
+describe('a fiscal year', () => {
+  const fiscal = (text: string, fiscalYearStart: number) => {
+    const found = parseInstant(text, { nowMs: NOW, timeZone: 'UTC', weekStart: 'monday', fiscalYearStart });
+    return found.ok ? found.instantMs : found.detail;
+  };
+
+  it.each([
+    ['now/y', 4, '2023-04-01'],
+    ['now/y', 3, '2024-03-01'],
+    ['now-1y/y', 3, '2023-03-01'],
+    ['now/Q', 2, '2024-02-01'],
+    ['now-1Q/Q', 3, '2023-12-01'],
+    ['now/M', 7, '2024-03-01'],
+  ])('%s, begun in month %i, is %s', (text, month, date) => {
+    expect(fiscal(text, month)).toBe(at(`${date}T00:00:00Z`));
+  });
+
+  it('is compared with the one before it', () => {
+    const range = { fromMs: at('2023-04-01T00:00:00Z'), toMs: at('2024-04-01T00:00:00Z') };
+    const shift = comparisonShift('previous_period', range, 'UTC');
+    expect(shiftBack(range.fromMs, shift, 'UTC')).toBe(at('2022-04-01T00:00:00Z'));
+    const quarter = { fromMs: at('2024-02-01T00:00:00Z'), toMs: at('2024-05-01T00:00:00Z') };
+    const back = comparisonShift('previous_period', quarter, 'UTC');
+    expect(shiftBack(quarter.fromMs, back, 'UTC')).toBe(at('2023-11-01T00:00:00Z'));
+  });
+});
+
 describe('parseInstant', () => {
   it.each([
     ['2023-11-16T00:00:00Z', '2023-11-16T00:00:00.000Z'],

@@ -23,6 +23,8 @@ export interface InstantContext {
   readonly nowMs: number;
   readonly timeZone: string;
   readonly weekStart: Weekday;
+  /** The month (1 to 12) in which years, and so quarters, begin; 1 when absent. */
+  readonly fiscalYearStart?: number;
 }
 
 export type ParsedInstant =
@@ -66,9 +68,9 @@ function relativeInstantMs(offsets: string, truncation: string | undefined, cont
     zoned = zoned.add(durationOf(amount, unit ?? ''));
   }
   const granularity = truncation === undefined ? undefined : TRUNCATION[truncation];
-  return granularity === undefined
-    ? zoned.epochMilliseconds
-    : bucketStartMs(zoned.epochMilliseconds, granularity, context.timeZone, context.weekStart);
+  if (granularity === undefined) return zoned.epochMilliseconds;
+  const { timeZone, weekStart, fiscalYearStart } = context;
+  return bucketStartMs(zoned.epochMilliseconds, granularity, timeZone, weekStart, fiscalYearStart);
 }
 
 function durationOf(amount: number, unit: string): Temporal.DurationLike {
@@ -101,7 +103,7 @@ export type ComparisonShift =
 /**
  * `previous_year`: the same local dates and clock a year earlier (29 February becomes the 28th). `previous_period`: as many
  * whole months if the range is made of whole months, as many calendar days if both ends show the same clock, else the same
- * length in milliseconds.
+ * length in milliseconds. A fiscal year or quarter is whole months, so the one before it is compared, in whatever month it begins.
  */
 export function comparisonShift(
   compare: 'previous_period' | 'previous_year',

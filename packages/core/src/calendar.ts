@@ -33,6 +33,8 @@ export interface BucketRequest {
   readonly granularity: Granularity;
   readonly timeZone: string;
   readonly weekStart: Weekday;
+  /** The month (1 to 12) in which years, and so quarters, begin; 1 when absent. */
+  readonly fiscalYearStart?: number;
 }
 
 /** Bucket i is [edgesMs[i], edgesMs[i + 1]). The first edge is `fromMs`, the last `toMs`, all ascending. */
@@ -78,10 +80,12 @@ export function bucketStartMs(
   granularity: Granularity,
   timeZone: string,
   weekStart: Weekday,
+  fiscalYearStart = 1,
 ): number {
   const zoned = toZoned(instantMs, timeZone);
   if (granularity !== 'minute' && granularity !== 'hour') {
-    return startOfDateMs(periodStart(zoned.toPlainDate(), granularity, weekStart), timeZone);
+    const start = periodStart(zoned.toPlainDate(), granularity, { weekStart, fiscalYearStart });
+    return startOfDateMs(start, timeZone);
   }
   const widthMs = clockWidthMs(granularity);
   const aligned = alignedAtOrBefore(instantMs, offsetMs(zoned), widthMs);
@@ -119,10 +123,11 @@ const DATE_STEP: Readonly<Record<DateGranularity, { days: number } | { months: n
 };
 
 function* dateEdges(
-  { fromMs, timeZone, weekStart }: BucketRequest,
+  { fromMs, timeZone, weekStart, fiscalYearStart = 1 }: BucketRequest,
   granularity: DateGranularity,
 ): Generator<number, void, undefined> {
-  let date = periodStart(toZoned(fromMs, timeZone).toPlainDate(), granularity, weekStart);
+  const from = toZoned(fromMs, timeZone).toPlainDate();
+  let date = periodStart(from, granularity, { weekStart, fiscalYearStart });
   for (;;) {
     yield startOfDateMs(date, timeZone);
     date = date.add(DATE_STEP[granularity]);
@@ -175,19 +180,22 @@ function clockWidthMs(granularity: 'minute' | 'hour'): number {
 function periodStart(
   date: Temporal.PlainDate,
   granularity: DateGranularity,
-  weekStart: Weekday,
+  { weekStart, fiscalYearStart }: { readonly weekStart: Weekday; readonly fiscalYearStart: number },
 ): Temporal.PlainDate {
+  /** The first day of the period of so many months: periods are counted from the month in which the year begins. */
+  const monthsStart = (months: number) =>
+    date.with({ day: 1 }).subtract({ months: (date.month - fiscalYearStart + 12) % months });
   switch (granularity) {
     case 'day':
       return date;
     case 'week':
       return date.subtract({ days: (date.dayOfWeek - 1 - WEEKDAYS.indexOf(weekStart) + 7) % 7 });
     case 'month':
-      return date.with({ day: 1 });
+      return monthsStart(1);
     case 'quarter':
-      return date.with({ day: 1, month: Math.floor((date.month - 1) / 3) * 3 + 1 });
+      return monthsStart(3);
     case 'year':
-      return date.with({ day: 1, month: 1 });
+      return monthsStart(12);
   }
 }
 

@@ -97,3 +97,24 @@ describe('parseExpression', () => {
     expect(parsed.ok && metricsOf(parsed.expression)).toEqual(['b.y', 'a.x']);
   });
 });
+
+describe('seconds', () => {
+  const perSecond = parseExpression('a.x / seconds');
+  const evaluated = (seconds: number | null) =>
+    perSecond.ok
+      ? evaluateExpression(
+          perSecond.expression,
+          () => toDecimal(30),
+          seconds === null ? null : toDecimal(seconds),
+        )?.toNumber()
+      : perSecond.detail;
+
+  it('is the length of the bucket, no metric', () => {
+    expect(perSecond.ok && metricsOf(perSecond.expression)).toEqual(['a.x']);
+    expect(evaluated(60)).toBe(0.5);
+  });
+
+  it('is nothing before the bucket has begun', () => {
+    expect(evaluated(null)).toBeUndefined();
+  });
+});

@@ -3,7 +3,7 @@
  *
  *     sum     = product { ("+" | "-") product }
  *     product = unary { ("*" | "/") unary }
- *     unary   = "-" unary | number | metric key | "(" sum ")"
+ *     unary   = "-" unary | number | metric key | "seconds" | "(" sum ")"
  */
 import { Decimal } from 'decimal.js';
 
@@ -23,11 +23,16 @@ export function toDecimal(value: string | number | Decimal): Decimal {
   return new Arithmetic(value);
 }
 
+/** No metric is called so: keys have a dot. */
+const SECONDS = 'seconds';
+
 export type Operator = '+' | '-' | '*' | '/';
 
 export type Expression =
   | { readonly kind: 'number'; readonly value: Decimal }
   | { readonly kind: 'metric'; readonly key: string; readonly position: number }
+  /** The length of the bucket, as far as it has passed. */
+  | { readonly kind: 'seconds' }
   | { readonly kind: 'negate'; readonly operand: Expression }
   | {
       readonly kind: 'binary';
@@ -147,6 +152,7 @@ function parseUnary(cursor: Cursor, depth: number): Expression {
     throw new ExpressionFault(token, `at most ${EXPRESSION_DEPTH_MAX} levels of nesting`);
   }
   if (token.kind === 'number') return { kind: 'number', value: new Arithmetic(token.text) };
+  if (token.kind === 'metric' && token.text === SECONDS) return { kind: 'seconds' };
   if (token.kind === 'metric') return { kind: 'metric', key: token.text, position: token.position };
   if (token.kind === 'symbol' && token.text === '-') {
     return { kind: 'negate', operand: parseUnary(cursor, depth + 1) };
@@ -157,13 +163,14 @@ function parseUnary(cursor: Cursor, depth: number): Expression {
     if (closing.text !== ')') throw new ExpressionFault(closing, '")"');
     return inner;
   }
-  throw new ExpressionFault(token, 'a number, a metric key or "("');
+  throw new ExpressionFault(token, 'a number, a metric key, seconds or "("');
 }
 
 /** Every metric key the expression names, once each, in order of appearance. */
 export function metricsOf(expression: Expression): readonly string[] {
   switch (expression.kind) {
     case 'number':
+    case 'seconds':
       return [];
     case 'metric':
       return [expression.key];
@@ -174,21 +181,28 @@ export function metricsOf(expression: Expression): readonly string[] {
   }
 }
 
-/** Null when an operand is absent or a divisor is zero: absence is never taken for zero. */
+/**
+ * Null when an operand is absent or a divisor is zero: absence is never taken for zero.
+ *
+ * @param seconds the length of the bucket as far as it has passed; null when nothing of it has
+ */
 export function evaluateExpression(
   expression: Expression,
   valueOf: (metricKey: string) => Decimal | null,
+  seconds: Decimal | null = null,
 ): Decimal | null {
   switch (expression.kind) {
     case 'number':
       return expression.value;
     case 'metric':
       return valueOf(expression.key);
+    case 'seconds':
+      return seconds;
     case 'negate':
-      return evaluateExpression(expression.operand, valueOf)?.negated() ?? null;
+      return evaluateExpression(expression.operand, valueOf, seconds)?.negated() ?? null;
     case 'binary': {
-      const left = evaluateExpression(expression.left, valueOf);
-      const right = evaluateExpression(expression.right, valueOf);
+      const left = evaluateExpression(expression.left, valueOf, seconds);
+      const right = evaluateExpression(expression.right, valueOf, seconds);
       return left === null || right === null ? null : applyOperator(expression.operator, left, right);
     }
   }
