@@ -51,7 +51,7 @@ export interface Principal {
   readonly organization: OrganizationId;
   readonly role: Role;
   /** What the credential may do, of what its role allows; absent: all of that. */
-  readonly scopes?: readonly string[];
+  readonly scopes?: readonly Scope[];
   /**
    * For logs, rate limits and audit; no secret. The public id of an API key, or `jwt:<name of the issuer>:<sub>` of a token (names hold
    * no colon).

@@ -1,9 +1,11 @@
 import { AppError, parseOrganizationId, type ApiKeyRecord, type OrganizationId } from '@tidemark/core';
 import { describe, expect, it } from '@jest/globals';
 import { mintApiKey } from './api-key.ts';
-import { assertRole, createAuthenticator, KEY_CACHE_MS, KEY_STALE_MS } from './authenticator.ts';
+import { assertRole, AUTH_FAILURES_POLICY, createAuthenticator } from './authenticator.ts';
+import { createRateLimiter } from './rate-limit.ts';
+import { RECORD_CACHE_MS, RECORD_STALE_MS } from './record-cache.ts';
 import { createTelemetry } from './telemetry.ts';
-import { createManualClock } from './testing.ts';
+import { createManualClock, createTestCounters, createTestLog } from './testing.ts';
 
 function setUp(initial: Partial<ApiKeyRecord> = {}) {
   let salt = 0;
@@ -16,9 +18,13 @@ function setUp(initial: Partial<ApiKeyRecord> = {}) {
       organization: parseOrganizationId('acme') as OrganizationId,
       name: 'k',
       role: 'producer',
+      scopes: null,
+      user: null,
       createdAtMs: 0,
       expiresAtMs: null,
       revokedAtMs: null,
+      lastUsedAtMs: null,
+      successor: null,
       ...initial,
     },
     lookups: 0,
@@ -30,8 +36,19 @@ function setUp(initial: Partial<ApiKeyRecord> = {}) {
     return publicId === minted.publicId ? state.record : null;
   };
   const telemetry = createTelemetry({ withProcessFigures: false });
-  const authenticator = createAuthenticator({ findKey, clock, telemetry });
-  return { authenticator, clock, key: minted.key, minted, state };
+  const { log } = createTestLog();
+  const rateLimiter = createRateLimiter({ counters: createTestCounters(), clock, log, telemetry });
+  const authenticator = createAuthenticator({ findKey, tokens: null, rateLimiter, clock, telemetry });
+  return {
+    authenticator: {
+      ...authenticator,
+      authenticateKey: (text: string, ip = '192.0.2.1') => authenticator.authenticateToken(text, ip),
+    },
+    clock,
+    key: minted.key,
+    minted,
+    state,
+  };
 }
 
 describe('createAuthenticator', () => {
@@ -48,7 +65,7 @@ describe('createAuthenticator', () => {
     ],
   ])('takes a key as %s', async (_how, headers) => {
     const { authenticator, key, minted } = setUp();
-    const principal = await authenticator.authenticate(headers(key));
+    const principal = await authenticator.authenticate({ headers: headers(key), ip: '192.0.2.1' });
     expect(principal).toEqual({
       organization: 'acme',
       role: 'producer',
@@ -64,7 +81,9 @@ describe('createAuthenticator', () => {
     await expect(authenticator.authenticateKey('tm_garbage')).rejects.toMatchObject({
       code: 'unauthenticated',
     });
-    await expect(authenticator.authenticate({})).rejects.toMatchObject({ code: 'unauthenticated' });
+    await expect(authenticator.authenticate({ headers: {}, ip: undefined })).rejects.toMatchObject({
+      code: 'unauthenticated',
+    });
     expect(state.lookups).toBe(1);
   });
 
@@ -72,7 +91,7 @@ describe('createAuthenticator', () => {
     const { authenticator, clock, key, state } = setUp();
     await authenticator.authenticateKey(key);
     if (state.record !== null) state.record = { ...state.record, revokedAtMs: clock.nowMs() };
-    clock.advance(KEY_CACHE_MS - 1);
+    clock.advance(RECORD_CACHE_MS - 1);
     await expect(authenticator.authenticateKey(key)).resolves.toMatchObject({ role: 'producer' });
     clock.advance(1);
     await expect(authenticator.authenticateKey(key)).rejects.toMatchObject({ code: 'unauthenticated' });
@@ -84,7 +103,7 @@ describe('createAuthenticator', () => {
     state.record = null;
     await expect(authenticator.authenticateKey(key)).rejects.toMatchObject({ code: 'unauthenticated' });
     state.record = record;
-    clock.advance(KEY_CACHE_MS);
+    clock.advance(RECORD_CACHE_MS);
     await expect(authenticator.authenticateKey(key)).resolves.toMatchObject({ role: 'producer' });
     clock.advance(5_000);
     await expect(authenticator.authenticateKey(key)).rejects.toMatchObject({ code: 'unauthenticated' });
@@ -95,17 +114,43 @@ describe('createAuthenticator', () => {
     const other = mintApiKey((size) => new Uint8Array(size).fill(9)).key;
     await authenticator.authenticateKey(key);
     state.outage = true;
-    clock.advance(KEY_STALE_MS);
+    clock.advance(RECORD_STALE_MS);
     await expect(authenticator.authenticateKey(key)).resolves.toMatchObject({ role: 'producer' });
     await expect(authenticator.authenticateKey(other)).rejects.toMatchObject({ code: 'catalog-unavailable' });
-    clock.advance(KEY_CACHE_MS);
+    clock.advance(RECORD_CACHE_MS);
     await expect(authenticator.authenticateKey(key)).rejects.toMatchObject({ code: 'catalog-unavailable' });
+  });
+
+  it('tells the user and the scopes of a key', async () => {
+    const { authenticator, key } = setUp({ user: 'user-1', scopes: ['events:write'] });
+    const principal = await authenticator.authenticateKey(key);
+    expect(principal).toMatchObject({ user: 'user-1', scopes: ['events:write'] });
   });
 
   it('refuses a right id with a wrong secret', async () => {
     const { authenticator } = setUp({ secretHash: 'ab'.repeat(32) });
     const { key } = setUp();
     await expect(authenticator.authenticateKey(key)).rejects.toMatchObject({ code: 'unauthenticated' });
+  });
+
+  it('answers a client with too many wrong credentials that it is limited, and lets its good ones through', async () => {
+    const { authenticator, clock, key } = setUp();
+    const wrong = () => authenticator.authenticateKey('tm_wrong', '2001:db8:0:1::7');
+    for (let count = 0; count < AUTH_FAILURES_POLICY.quota; count += 1)
+      await expect(wrong()).rejects.toMatchObject({ code: 'unauthenticated' });
+    await expect(wrong()).rejects.toMatchObject({ code: 'rate-limited', retryAfterSeconds: 20 });
+    // The same client by another address of its network; another client; a good key; none at all.
+    const limited = authenticator.authenticateKey('tm_wrong', '2001:db8:0:1:ffff::1');
+    await expect(limited).rejects.toMatchObject({ code: 'rate-limited' });
+    const other = authenticator.authenticateKey('tm_wrong', '2001:db8:0:2::7');
+    await expect(other).rejects.toMatchObject({ code: 'unauthenticated' });
+    await expect(authenticator.authenticateKey(key, '2001:db8:0:1::7')).resolves.toMatchObject({
+      role: 'producer',
+    });
+    const absent = authenticator.authenticate({ headers: {}, ip: '2001:db8:0:1::7' });
+    await expect(absent).rejects.toMatchObject({ code: 'unauthenticated' });
+    clock.advance(AUTH_FAILURES_POLICY.windowSeconds * 1_000);
+    await expect(wrong()).rejects.toMatchObject({ code: 'unauthenticated' });
   });
 });
 
@@ -118,5 +163,13 @@ describe('assertRole', () => {
   it('lets admins do everything and others what their role says', () => {
     expect(() => assertRole({ ...principal, role: 'admin' }, 'producer')).not.toThrow();
     expect(() => assertRole({ ...principal, role: 'viewer' }, 'producer')).toThrow(/has the role viewer/);
+  });
+
+  it('holds a credential to its scopes, beneath its role', () => {
+    const held = { ...principal, role: 'admin', scopes: ['query:read'] } as const;
+    expect(() => assertRole(held, 'viewer')).not.toThrow();
+    expect(() => assertRole(held, 'admin')).toThrow(/is held to query:read, this needs admin/);
+    expect(() => assertRole({ ...held, scopes: [] }, 'viewer')).toThrow(/is held to/);
+    expect(() => assertRole({ ...held, role: 'viewer', scopes: ['admin'] }, 'admin')).toThrow(/has the role/);
   });
 });

@@ -3,25 +3,14 @@
  * at once and refuses `TIDEMARK_` names that nobody declared, because a misspelt limit is a limit that is not there.
  */
 import { AppError, DEFAULT_ALLOWED_LATENESS_MS, type Fault } from '@tidemark/core';
-import Type, { type TSchema } from 'typebox';
+import Type from 'typebox';
 import { Compile } from 'typebox/compile';
+import type { ConfigField } from './config-field.ts';
+import { JWT_ISSUERS_FIELD } from './jwt-issuers.ts';
 import { LOG_LEVELS, type LogLevel } from './logger.ts';
 import { Secret } from './secret.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-
-export interface ConfigField<T> {
-  /** `TIDEMARK_…`, units last. */
-  readonly name: string;
-  readonly description: string;
-  /** Absent: the variable is required. */
-  readonly fallback?: T;
-  readonly schema: TSchema;
-  /** From the text of the variable to what the schema describes. */
-  readonly fromText: (text: string) => unknown;
-  /** From the checked value to what the service gets. */
-  readonly finish: (value: unknown) => T;
-}
 
 interface FieldOptions<T> {
   readonly description: string;
@@ -131,6 +120,7 @@ export const SHARED_FIELDS = {
       pattern: '^tm_',
     }),
   ),
+  jwtIssuers: JWT_ISSUERS_FIELD,
   allowedLatenessMs: envInteger('TIDEMARK_ALLOWED_LATENESS_MS', {
     description: 'How long after its end a bucket waits for events that are on their way',
     minimum: 0,
@@ -181,18 +171,28 @@ export function readConfig<F extends Readonly<Record<string, ConfigField<unknown
       continue;
     }
     const candidate = field.fromText(text);
-    const validator = Compile(field.schema);
-    if (validator.Check(candidate)) values[key] = field.finish(candidate);
-    else
-      faults.push(
-        ...validator
-          .Errors(candidate)
-          .map(({ message }) => fault(field.name, `${message}: ${field.description}`)),
-      );
+    const found = valueFaults(field, candidate);
+    if (found.length === 0) values[key] = field.finish(candidate);
+    else faults.push(...found);
   }
   if (faults.length === 0) return values as ConfigValues<F>;
   const lines = faults.map(({ pointer, detail }) => `  ${pointer.slice(1)} ${detail}`);
   throw new AppError('invalid-config', `${options.service} cannot start:\n${lines.join('\n')}`, { faults });
+}
+
+function valueFaults(field: ConfigField<unknown>, candidate: unknown): Fault[] {
+  const ofSchema = Compile(field.schema)
+    .Errors(candidate)
+    // The false schema behind `additionalProperties: false`, told at the parent.
+    .filter(({ keyword }) => keyword !== 'boolean')
+    .map(({ keyword, instancePath, message, params }) => {
+      const names = keyword === 'additionalProperties' ? ` (${String(params.additionalProperties)})` : '';
+      return { pointer: instancePath, detail: `${message}${names}` };
+    });
+  return [...ofSchema, ...(field.faultsOf?.(candidate) ?? [])].map(({ pointer, detail }) => {
+    const where = pointer === '' ? '' : `${pointer} `;
+    return fault(field.name, `${where}${detail}: ${field.description}`);
+  });
 }
 
 function unknownNames(options: ConfigOptions<Readonly<Record<string, ConfigField<unknown>>>>): Fault[] {

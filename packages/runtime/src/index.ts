@@ -1,5 +1,6 @@
 export * from './api-key.ts';
 export * from './authenticator.ts';
+export type { ConfigField } from './config-field.ts';
 export * from './config.ts';
 export * from './health.ts';
 export * from './http-server.ts';
@@ -9,8 +10,10 @@ export * from './open-api.ts';
 export * from './operations-routes.ts';
 export { RETRY_AFTER_DEFAULT_SECONDS, sendProblem } from './problem-handler.ts';
 export * from './rate-limit.ts';
+export { RECORD_CACHE_MS } from './record-cache.ts';
 export * from './run-service.ts';
 export * from './secret.ts';
 export * from './system-clock.ts';
 export * from './telemetry-names.ts';
 export * from './telemetry.ts';
+export { createTokenVerifier } from './token-verifier.ts';

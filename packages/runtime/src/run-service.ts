@@ -1,6 +1,7 @@
 import { isAppError } from '@tidemark/core';
 import { systemClock } from './system-clock.ts';
-import { readConfig, type ConfigField, type ConfigValues } from './config.ts';
+import type { ConfigField } from './config-field.ts';
+import { readConfig, type ConfigValues } from './config.ts';
 import { createLifecycle, installSignalHandlers, type Lifecycle } from './lifecycle.ts';
 import { createLogger, type Logger, type LogLevel } from './logger.ts';
 

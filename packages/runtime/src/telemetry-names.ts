@@ -24,13 +24,20 @@ export const TELEMETRY = {
   tidemark_auth_failures_total: {
     kind: 'counter',
     unit: 'requests',
-    meaning: 'Requests without a valid credential',
+    meaning: 'Requests without a valid credential, or with a token that grants nothing, by the reason',
     labels: ['reason'],
+  },
+  tidemark_auth_key_set_failures_total: {
+    kind: 'counter',
+    unit: 'attempts',
+    meaning:
+      'Attempts to get the public keys of an issuer of tokens that failed; keys known before are taken',
+    labels: ['issuer'],
   },
   tidemark_auth_stale_keys_total: {
     kind: 'counter',
     unit: 'lookups',
-    meaning: 'Keys taken on an earlier word of the catalog, which does not answer',
+    meaning: 'Keys and memberships taken on an earlier word of the catalog, which does not answer',
   },
   tidemark_rate_limited_requests_total: {
     kind: 'counter',

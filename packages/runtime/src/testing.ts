@@ -2,6 +2,7 @@
 import type { Clock } from '@tidemark/core';
 import { Writable } from 'node:stream';
 import { createLogger, type Logger } from './logger.ts';
+import type { CounterStore } from './rate-limit.ts';
 
 export interface ManualClock extends Clock {
   /** Moves the clock on and lets every sleep that is over resolve. */
@@ -30,6 +31,18 @@ export function createManualClock(startMs = 0): ManualClock {
         if (signal?.aborted === true) sleeper.wake();
         else signal?.addEventListener('abort', sleeper.wake, { once: true });
       }),
+  };
+}
+
+/** A cache of one process whose entries never end: windows have keys of their own. */
+export function createTestCounters(): CounterStore {
+  const totals = new Map<string, number>();
+  return {
+    increment: async (key, by) => {
+      const total = (totals.get(key) ?? 0) + by;
+      totals.set(key, total);
+      return total;
+    },
   };
 }
 

@@ -18,6 +18,7 @@ import {
   listen,
   createRateLimiter,
   createTelemetry,
+  createTokenVerifier,
   registerOpenApi,
   registerOperationsRoutes,
   systemClock,
@@ -100,8 +101,14 @@ export async function startStandalone(
     description: 'Events in, true numbers out.',
     version: '1',
   });
-  const authenticator = createAuthenticator({ findKey: (id) => catalog.apiKeys.find(id), clock, telemetry });
   const rateLimiter = createRateLimiter({ counters: cache, clock, log, telemetry });
+  const authenticator = createAuthenticator({
+    findKey: (id) => catalog.apiKeys.find(id),
+    tokens: createTokenVerifier({ issuers: config.jwtIssuers, fetch, clock, log, telemetry }),
+    rateLimiter,
+    clock,
+    telemetry,
+  });
   await app.register(ingestRoutes, {
     bus,
     pipeline: catalog.pipeline,

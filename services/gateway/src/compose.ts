@@ -12,6 +12,7 @@ import {
   listen,
   createRateLimiter,
   createTelemetry,
+  createTokenVerifier,
   registerOpenApi,
   registerOperationsRoutes,
   systemClock,
@@ -63,6 +64,7 @@ export async function composeGateway(
     process.stdout.write(`\nFirst start: this admin key is shown once.\n\n  ${firstKey}\n\n`);
   }
 
+  const rateLimiter = createRateLimiter({ counters: cache, clock, log, telemetry });
   const app = createHttpServer({ log, telemetry });
   await registerOpenApi(app, {
     title: 'Tidemark gateway',
@@ -75,8 +77,14 @@ export async function composeGateway(
     stores: createGatewayStores(warehouse),
     catalog,
     catalogue: createCatalogue(PACKS),
-    authenticator: createAuthenticator({ findKey: (id) => catalog.apiKeys.find(id), clock, telemetry }),
-    rateLimiter: createRateLimiter({ counters: cache, clock, log, telemetry }),
+    authenticator: createAuthenticator({
+      findKey: (id) => catalog.apiKeys.find(id),
+      tokens: createTokenVerifier({ issuers: config.jwtIssuers, fetch, clock, log, telemetry }),
+      rateLimiter,
+      clock,
+      telemetry,
+    }),
+    rateLimiter,
     clock,
     randomBytes,
     instance: randomUUID(),

@@ -5,6 +5,7 @@ import { envInteger, envPort, envText, SHARED_FIELDS } from '@tidemark/runtime';
 export const READER_FIELDS = {
   bootstrapKey: SHARED_FIELDS.bootstrapKey,
   allowedLatenessMs: SHARED_FIELDS.allowedLatenessMs,
+  jwtIssuers: SHARED_FIELDS.jwtIssuers,
   requestsMax: envInteger('TIDEMARK_GATEWAY_REQUESTS_MAX', {
     description: 'Requests of one key in ten seconds',
     minimum: 1,

@@ -1,9 +1,10 @@
 /** A gateway over stores in memory, for this service's tests. */
 import { createHash } from 'node:crypto';
 import { Writable } from 'node:stream';
+import { systemActor } from '@tidemark/catalog';
 import type { ApiKeys, Catalog, Organization } from '@tidemark/catalog';
 import { DEFAULT_EVENT_LIMITS } from '@tidemark/contracts';
-import { AppError, createCatalogue, ROLES } from '@tidemark/core';
+import { AppError, createCatalogue, DEFAULT_ORGANIZATION_SETTINGS, ROLES } from '@tidemark/core';
 import type { ApiKeyRecord, Clock, OrganizationId, Role } from '@tidemark/core';
 import {
   createAuthenticator,
@@ -41,34 +42,44 @@ export function createMemoryApiKeys(): ApiKeys & { readonly records: Map<string,
     async create(key) {
       await Promise.resolve();
       if (records.has(key.publicId)) throw new AppError('conflict', `${key.publicId} is taken`);
-      const record = { ...key, revokedAtMs: null };
+      const record = { ...key, revokedAtMs: null, lastUsedAtMs: null, successor: null };
       records.set(key.publicId, record);
       return record;
     },
-    async createFirst(key) {
+    async createFirst(key, actor) {
       await Promise.resolve();
       const isKnown = [...records.values()].some((record) => record.organization === key.organization);
-      return isKnown ? null : await this.create(key);
+      return isKnown ? null : await this.create(key, actor);
     },
     find: (publicId) => Promise.resolve(records.get(publicId) ?? null),
     list: (organization) =>
       Promise.resolve(
         [...records.values()].filter((record) => record.organization === organization).toReversed(),
       ),
-    revoke(organization, publicId, nowMs) {
+    revoke(organization, publicId, { atMs }) {
       const record = records.get(publicId);
       if (record === undefined || record.organization !== organization) return Promise.resolve(false);
-      records.set(publicId, { ...record, revokedAtMs: record.revokedAtMs ?? nowMs });
+      records.set(publicId, { ...record, revokedAtMs: record.revokedAtMs ?? atMs });
       return Promise.resolve(true);
     },
+    async rotate(organization, publicId, plan, actor) {
+      const record = records.get(publicId);
+      if (record === undefined || record.organization !== organization) return null;
+      const { successor, endsAtMs } = plan(record);
+      const expiresAtMs = Math.min(endsAtMs, record.expiresAtMs ?? endsAtMs);
+      records.set(publicId, { ...record, successor: successor.publicId, expiresAtMs });
+      return await this.create(successor, actor);
+    },
+    noteUses: () => Promise.resolve(),
   };
 }
 
-export function createMemoryOrganizations(): Catalog['organizations'] {
+export function createMemoryOrganizations(): Pick<Catalog['organizations'], 'ensure' | 'find' | 'list'> {
   const organizations = new Map<OrganizationId, Organization>();
   return {
     ensure(id, name, createdAtMs) {
-      const organization = organizations.get(id) ?? { id, name, createdAtMs };
+      const state = { settings: DEFAULT_ORGANIZATION_SETTINGS, revision: 0, disabledAtMs: null };
+      const organization = organizations.get(id) ?? { id, name, createdAtMs, ...state };
       organizations.set(id, organization);
       return Promise.resolve(organization);
     },
@@ -136,6 +147,7 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
   const marks = createMemoryMarks();
   const letters = createMemoryLetters();
   const busLog = createMemoryLog();
+  const rateLimiter = createRateLimiter({ counters: createCounters(), clock, log, telemetry });
   const app = createHttpServer({ log, telemetry });
   const routes: { method: string; url: string }[] = [];
   app.addHook('onRoute', ({ method, url }) => {
@@ -186,8 +198,14 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
       },
     },
     catalogue: createCatalogue([TEST_PACK]),
-    authenticator: createAuthenticator({ findKey: (id) => apiKeys.find(id), clock, telemetry }),
-    rateLimiter: createRateLimiter({ counters: createCounters(), clock, log, telemetry }),
+    authenticator: createAuthenticator({
+      findKey: (id) => apiKeys.find(id),
+      tokens: null,
+      rateLimiter,
+      clock,
+      telemetry,
+    }),
+    rateLimiter,
     clock,
     randomBytes: createTestBytes('created'),
     instance: 'gateway-1',
@@ -201,15 +219,11 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
     ROLES.map(async (role) => {
       const { key, publicId, secretHash } = mintApiKey(randomBytes);
       const { organization = DEFAULT_ORGANIZATION } = options;
-      await apiKeys.create({
-        publicId,
-        secretHash,
-        organization,
-        name: role,
-        role,
-        createdAtMs: 0,
-        expiresAtMs: null,
-      });
+      const owner = { organization, name: role, role, scopes: null, user: null };
+      await apiKeys.create(
+        { publicId, secretHash, ...owner, createdAtMs: 0, expiresAtMs: null },
+        systemActor(organization, 0),
+      );
       return [role, key] as const;
     }),
   );

@@ -12,6 +12,7 @@ import {
   listen,
   createRateLimiter,
   createTelemetry,
+  createTokenVerifier,
   registerOpenApi,
   registerOperationsRoutes,
   systemClock,
@@ -46,6 +47,7 @@ export async function composeIngest(
   lifecycle.onStop('bus', () => bus.close());
   await bus.ensureTopics(declareTopics(config.eventsPartitions));
 
+  const rateLimiter = createRateLimiter({ counters: cache, clock, log, telemetry });
   const app = createHttpServer({ log, telemetry });
   lifecycle.onStop('http', () => app.close());
   await registerOpenApi(app, {
@@ -61,8 +63,14 @@ export async function composeIngest(
     ledger: catalog.ledger,
     instance: randomUUID(),
     log,
-    authenticator: createAuthenticator({ findKey: (id) => catalog.apiKeys.find(id), clock, telemetry }),
-    rateLimiter: createRateLimiter({ counters: cache, clock, log, telemetry }),
+    authenticator: createAuthenticator({
+      findKey: (id) => catalog.apiKeys.find(id),
+      tokens: createTokenVerifier({ issuers: config.jwtIssuers, fetch, clock, log, telemetry }),
+      rateLimiter,
+      clock,
+      telemetry,
+    }),
+    rateLimiter,
     clock,
     telemetry,
     recorders: PACKS.flatMap(({ recorders }) => recorders),

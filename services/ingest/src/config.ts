@@ -84,6 +84,7 @@ export const INGEST_FIELDS = {
   eventsPartitions: SHARED_FIELDS.eventsPartitions,
   postgresUrl: SHARED_FIELDS.postgresUrl,
   redisUrl: SHARED_FIELDS.redisUrl,
+  jwtIssuers: SHARED_FIELDS.jwtIssuers,
   port: envPort('TIDEMARK_INGEST_PORT', { description: 'Port of the HTTP doors', fallback: 8081 }),
   ...INGEST_LIMIT_FIELDS,
 } as const;

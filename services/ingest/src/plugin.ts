@@ -92,7 +92,7 @@ export async function ingestRoutes(app: FastifyInstance, dependencies: IngestDep
 
   // Before a byte of the body is read: who is it, and may they?
   app.addHook('onRequest', async (request, reply) => {
-    const principal = await authenticator.authenticate(request.headers);
+    const principal = await authenticator.authenticate(request);
     assertRole(principal, 'producer');
     const wait = parseWaitRequest(request.query);
     const state = await rateLimiter.take(principal.credentialId, rateLimits.requests, 1);

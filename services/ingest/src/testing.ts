@@ -110,6 +110,7 @@ export async function createTestIngest(options: TestIngestOptions = {}): Promise
     }));
   };
   const catalog = createTestCatalog();
+  const rateLimiter = createRateLimiter({ counters: createCounters(), clock, log, telemetry });
   const app = createHttpServer({ log, telemetry });
   if (withOpenApi === true) {
     await registerOpenApi(app, { title: 'Ingest', description: 'Under test', version: '1.0.0' });
@@ -120,8 +121,14 @@ export async function createTestIngest(options: TestIngestOptions = {}): Promise
     ledger: ledgerOf(catalog),
     instance: 'test',
     log,
-    authenticator: createAuthenticator({ findKey: async (id) => known.get(id) ?? null, clock, telemetry }),
-    rateLimiter: createRateLimiter({ counters: createCounters(), clock, log, telemetry }),
+    authenticator: createAuthenticator({
+      findKey: async (id) => known.get(id) ?? null,
+      tokens: null,
+      rateLimiter,
+      clock,
+      telemetry,
+    }),
+    rateLimiter,
     clock,
     telemetry,
     recorders: [USAGE_RECORDER],
@@ -223,6 +230,10 @@ function toRecord(key: MintedApiKey, role: Role): ApiKeyRecord {
     createdAtMs: 0,
     expiresAtMs: null,
     revokedAtMs: null,
+    scopes: null,
+    user: null,
+    lastUsedAtMs: null,
+    successor: null,
   };
 }
 

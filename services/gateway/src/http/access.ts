@@ -25,7 +25,7 @@ export function createAccess({ authenticator, rateLimiter, policy }: AccessOptio
   const principals = new WeakMap<object, Principal>();
   return {
     requires: (wanted) => async (request, reply) => {
-      const principal = await authenticator.authenticate(request.headers);
+      const principal = await authenticator.authenticate(request);
       assertRole(principal, wanted);
       const state = await rateLimiter.take(principal.credentialId, policy, 1);
       void reply.headers(rateLimitHeaders([state]));

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { parseOrganizationId } from '@tidemark/core';
-import { KEY_CACHE_MS, parseApiKey } from '@tidemark/runtime';
+import { parseApiKey, RECORD_CACHE_MS } from '@tidemark/runtime';
 import { createTestGateway, NOW_MS } from '../testing.ts';
 import type { TestGateway } from '../testing.ts';
 import { API_KEY_NAME_LENGTH_MAX } from './api-key-routes.ts';
@@ -41,7 +41,7 @@ describe('API keys', () => {
     });
     expect(await statusOf(key)).toBe(200);
     expect(await revoke(id)).toBe(204);
-    gateway.setNow(NOW_MS + KEY_CACHE_MS);
+    gateway.setNow(NOW_MS + RECORD_CACHE_MS);
     expect(await statusOf(key)).toBe(401);
     expect(await revoke(id)).toBe(204);
     expect(gateway.apiKeys.records.get(id)?.revokedAtMs).toBe(NOW_MS);

@@ -1,0 +1,16 @@
+import { expect, it } from '@jest/globals';
+import { clientNetwork } from './client-network.ts';
+
+it.each([
+  ['192.0.2.7', '192.0.2.7'],
+  ['::ffff:192.0.2.7', '192.0.2.7'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['2001:DB8:1:2::6', '2001:db8:1:2::/64'],
+  ['2001:db8::1', '2001:db8:0:0::/64'],
+  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+  ['::1', '0:0:0:0::/64'],
+  ['::', '0:0:0:0::/64'],
+  [undefined, 'unknown'],
+])('counts %s under %s', (address, network) => {
+  expect(clientNetwork(address)).toBe(network);
+});
