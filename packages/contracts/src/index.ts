@@ -14,5 +14,6 @@ export * from './rest/ingest.ts';
 export * from './rest/ledger.ts';
 export * from './rest/query.ts';
 export * from './rest/recompute.ts';
+export * from './rest/views.ts';
 export * from './timestamp.ts';
 export * from './topics.ts';

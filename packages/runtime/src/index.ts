@@ -2,6 +2,7 @@ export * from './api-key.ts';
 export * from './authenticator.ts';
 export type { ConfigField } from './config-field.ts';
 export * from './config.ts';
+export { goneSignal } from './gone-signal.ts';
 export * from './health.ts';
 export * from './http-server.ts';
 export * from './lifecycle.ts';

@@ -8,7 +8,13 @@ import {
   type ParsedEvents,
 } from '@tidemark/contracts';
 import { AppError, isAppError, type Principal } from '@tidemark/core';
-import { assertRole, assertWithinLimit, rateLimitHeaders, type RateLimitState } from '@tidemark/runtime';
+import {
+  assertRole,
+  assertWithinLimit,
+  goneSignal,
+  rateLimitHeaders,
+  type RateLimitState,
+} from '@tidemark/runtime';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import { createBackpressure } from './app/backpressure.ts';
@@ -18,15 +24,9 @@ import { createReceipts } from './app/receipts.ts';
 import { createRejectLetters, type ItemOrigin } from './app/reject-letters.ts';
 import { createStoredWatch, type WatchPlace } from './app/stored-watch.ts';
 import type { IngestDependencies } from './dependencies.ts';
-import {
-  CUSTOM_METRIC_ORIGIN,
-  originOfRecorder,
-  parseCustomMetric,
-  parseRecorded,
-} from './domain/recorder-event.ts';
+import { originOfRecorder, parseRecorded } from './domain/recorder-event.ts';
 import { answerOutcome, answerReached } from './http/answer.ts';
-import { goneSignal } from './http/gone-signal.ts';
-import { EVENT_BODY_DOCS, METRIC_BODY_DOCS, RECORDER_BODY_DOCS, routeOptions } from './http/route-docs.ts';
+import { EVENT_BODY_DOCS, recorderBodyDocs, routeOptions } from './http/route-docs.ts';
 import { requireJson } from './http/require-json.ts';
 import { readBody } from './http/read-body.ts';
 import { parseWaitRequest, type WaitRequest } from './http/wait-request.ts';
@@ -176,15 +176,10 @@ export async function ingestRoutes(app: FastifyInstance, dependencies: IngestDep
     });
   }
 
-  const customMetricDoor: ItemDoor = {
-    parseItem: (value, index, context) => parseCustomMetric(value, index, context, createId),
-    origin: CUSTOM_METRIC_ORIGIN,
-  };
-
-  function doorOfRecorder(name: string): ItemDoor {
+  function doorOfRecorder(name: string | null): ItemDoor {
     const recorder = recorders.get(name);
     if (recorder === undefined) {
-      const known = [...recorders.keys()].join(', ');
+      const known = [...recorders.keys()].filter((key) => key !== null).join(', ');
       throw new AppError('not-found', `there is no such recorder; there are ${known}`);
     }
     return {
@@ -202,11 +197,18 @@ export async function ingestRoutes(app: FastifyInstance, dependencies: IngestDep
         origin: null,
       })),
   );
-  const metricOptions = routeOptions('Takes measurements of metrics of your own', METRIC_BODY_DOCS);
-  app.post('/api/v1/analytics/metrics', metricOptions, (request, reply) =>
-    takeItems(request, reply, () => customMetricDoor),
+  const [unnamed, named] = [true, false].map((isUnnamed) =>
+    dependencies.recorders.filter(({ name }) => (name === null) === isUnnamed),
   );
-  const recorderOptions = routeOptions('Takes the records of a typed recorder', RECORDER_BODY_DOCS);
+  app.post(
+    '/api/v1/analytics/metrics',
+    routeOptions('Takes measurements of metrics of your own', recorderBodyDocs(unnamed ?? [])),
+    (request, reply) => takeItems(request, reply, () => doorOfRecorder(null)),
+  );
+  const recorderOptions = routeOptions(
+    'Takes the records of a typed recorder',
+    recorderBodyDocs(named ?? []),
+  );
   app.post<{ Params: { recorder: string } }>(
     '/api/v1/analytics/metrics/:recorder',
     recorderOptions,
