@@ -5,9 +5,13 @@
 import type { Role } from './api-key.ts';
 import type { DistributionQuery, MetricSelection, Query } from './query.ts';
 
-/** In a string of a template, `{name}` stands for a parameter; a string that is nothing else takes the parameter's own type. */
+/**
+ * In a string of a template, `{name}` stands for a parameter; a string that is nothing else takes the parameter's own type, and where it
+ * is an item of a list, a parameter that is a list itself is spread. Whatever names an absent parameter is left out: the member of an
+ * object whose value it is, the whole item of a list that holds it.
+ */
 export type Template<T> = T extends readonly (infer Item)[]
-  ? readonly Template<Item>[]
+  ? readonly (Template<Item> | string)[]
   : T extends string
     ? string
     : T extends number | boolean
