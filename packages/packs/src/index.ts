@@ -1,7 +1,8 @@
 import type { Pack } from '@tidemark/core';
+import { custom } from './custom/pack.ts';
 import { deepFreeze } from './freeze.ts';
 import { http } from './http/pack.ts';
 import { llm } from './llm/pack.ts';
 
 /** Every domain Tidemark ships with, as frozen data that survives a round trip through JSON. */
-export const PACKS: readonly Pack[] = deepFreeze([llm, http]);
+export const PACKS: readonly Pack[] = deepFreeze([llm, http, custom]);

@@ -90,7 +90,7 @@ describe('dead letters of what is refused', () => {
       ['', '', '', 1],
       ['order', '', 'b1', expect.any(Number)],
       ['feature.used', 'urn:tidemark:recorder:usage', 'u1', 22],
-      ['custom.metric', 'urn:tidemark:recorder:metric', '', 27],
+      ['metric.recorded', 'urn:tidemark:recorder', '', 27],
     ]);
   });
 

@@ -84,15 +84,35 @@ describe('POST /api/v1/analytics/metrics/{recorder}', () => {
   });
 });
 
+function labels(count: number): Record<string, number> {
+  return Object.fromEntries(Array.from({ length: count }, (_, index) => [`l${index}`, index]));
+}
+
 describe('POST /api/v1/analytics/metrics', () => {
+  it('takes a list, as many labels as are allowed, exact decimals, and names the bad ones', async () => {
+    const ingest = await open();
+    const good = { name: 'a', type: 'counter', value: '0.100000000000000001', labels: labels(32) };
+    const answer = await post(ingest, '', [good, { ...good, type: 'sum' }]);
+    expect(answer.statusCode).toBe(202);
+    expect(answer.json<IngestOutcome>()).toMatchObject({
+      received: 2,
+      accepted: 1,
+      rejected: [
+        { index: 1, pointer: '/type', detail: 'must be one of counter, gauge, histogram, found "sum"' },
+      ],
+    });
+    expect(ingest.stored()[0]?.dataText).toContain('"value":"0.100000000000000001"');
+  });
+
   it("takes a caller's own metric", async () => {
     const ingest = await open();
     const metric = { name: 'queue.depth', type: 'gauge', value: 3, labels: { host: 'a', shard: 2 } };
     expect((await post(ingest, '', metric)).statusCode).toBe(202);
     expect(ingest.stored()).toMatchObject([
       {
-        type: 'custom.metric',
-        dataText: '{"name":"queue.depth","type":"gauge","value":3,"labels":{"host":"a","shard":2}}',
+        source: 'urn:tidemark:recorder',
+        type: 'metric.recorded',
+        dataText: '{"name":"queue.depth","kind":"gauge","value":3,"labels":{"host":"a","shard":2}}',
       },
     ]);
   });
@@ -103,6 +123,9 @@ describe('POST /api/v1/analytics/metrics', () => {
       ['/name', '/type', '/value', '/labels/a.b', '/labels/c', '/extra'],
     ],
     [{ name: 'a', type: 'gauge', value: 1, labels: [] }, ['/labels']],
+    [{ name: 'a', type: 'gauge', value: 1, labels: labels(33) }, ['/labels']],
+    [{ name: 'a', type: 'gauge', value: 1, labels: { long: 'x'.repeat(257), ok: 1 } }, ['/labels/long']],
+    [{ name: 'a\n', type: 'gauge', value: 1 }, ['/name']],
     [{}, ['/name', '/type', '/value']],
   ])('refuses %j', async (metric, pointers) => {
     const answer = await post(await open(), '', metric);

@@ -131,7 +131,7 @@ export async function createTestIngest(options: TestIngestOptions = {}): Promise
     rateLimiter,
     clock,
     telemetry,
-    recorders: [USAGE_RECORDER],
+    recorders: [USAGE_RECORDER, MEASUREMENT_RECORDER],
     createId: () => `made-${records.length}`,
     limits: DEFAULT_EVENT_LIMITS,
     overload: DEFAULT_OVERLOAD_LIMITS,
@@ -202,8 +202,33 @@ function toLetter({ value }: OutgoingRecord): DeadLetter {
   return letter;
 }
 
+const MEASUREMENT_RECORDER: Recorder = {
+  name: null,
+  title: 'Measurement',
+  eventType: 'metric.recorded',
+  fields: [
+    {
+      from: 'name',
+      field: 'data.name',
+      type: 'string',
+      required: true,
+      pattern: '[A-Za-z_][A-Za-z0-9_.:-]{0,127}',
+    },
+    {
+      from: 'type',
+      field: 'data.kind',
+      type: 'string',
+      required: true,
+      enum: ['counter', 'gauge', 'histogram'],
+    },
+    { from: 'value', field: 'data.value', type: 'number', required: true },
+    { from: 'labels', field: 'data.labels', type: 'labels', required: false },
+  ],
+};
+
 const USAGE_RECORDER: Recorder = {
   name: 'usage',
+  title: 'Use of a feature',
   eventType: 'feature.used',
   fields: [
     { from: 'user', field: 'subject', type: 'string', required: true },

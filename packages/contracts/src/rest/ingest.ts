@@ -120,25 +120,3 @@ export const CloudEventSchema = Type.Object(
   },
   { title: 'CloudEvent', additionalProperties: Type.Union([Type.String(), Type.Boolean(), Type.Integer()]) },
 );
-
-/** For the description only. */
-export const CustomMetricSchema = Type.Object(
-  {
-    name: Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_.:-]{0,127}$' }),
-    type: Type.Union([Type.Literal('counter'), Type.Literal('gauge'), Type.Literal('histogram')]),
-    value: Type.Union([Type.Number(), Type.String({ description: 'A decimal number, exactly' })]),
-    labels: Type.Optional(
-      Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean()])),
-    ),
-    time: Type.Optional(Type.String({ format: 'date-time' })),
-    id: Type.Optional(Type.String({ description: 'Sent again under the same id, it counts once' })),
-  },
-  { title: 'CustomMetric', additionalProperties: false },
-);
-
-/** For the description only: which keys there are depends on the recorder. */
-export const RecordedSchema = Type.Record(
-  Type.String(),
-  Type.Union([Type.String(), Type.Number(), Type.Boolean()]),
-  { title: 'Recorded' },
-);

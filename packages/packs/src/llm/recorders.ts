@@ -3,6 +3,7 @@ import type { Recorder } from '@tidemark/core';
 export const llmRecorders: readonly Recorder[] = [
   {
     name: 'usage',
+    title: 'Use of a feature',
     eventType: 'feature.used',
     fields: [
       { from: 'user', field: 'data.user', type: 'string', required: true },
@@ -16,6 +17,7 @@ export const llmRecorders: readonly Recorder[] = [
   },
   {
     name: 'cost',
+    title: 'Model request and its cost',
     eventType: 'llm.request',
     fields: [
       { from: 'service', field: 'data.service', type: 'string', required: true },
@@ -38,6 +40,7 @@ export const llmRecorders: readonly Recorder[] = [
   },
   {
     name: 'performance',
+    title: 'Call of an endpoint',
     eventType: 'endpoint.called',
     fields: [
       { from: 'endpoint', field: 'data.endpoint', type: 'string', required: true },
@@ -52,6 +55,7 @@ export const llmRecorders: readonly Recorder[] = [
   },
   {
     name: 'behavior',
+    title: 'Act of a visitor',
     eventType: 'ui.event',
     fields: [
       { from: 'user', field: 'data.user', type: 'string', required: false },

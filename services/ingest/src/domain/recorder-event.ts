@@ -1,19 +1,19 @@
-/** From a flat object to an event: the typed recorders of the packs, and a caller's own metric. */
+/** From a flat object to an event: the typed recorders of the packs. */
 import {
   parseStructuredEvent,
   type EventContext,
   type EventOutcome,
   type EventReject,
 } from '@tidemark/contracts';
-import type { Fault, JsonValue, Recorder } from '@tidemark/core';
+import { assertNever, type Fault, type JsonValue, type Recorder, type RecorderField } from '@tidemark/core';
 
 const RECORDER_SOURCE = 'urn:tidemark:recorder';
-/** The type of the events behind `POST /api/v1/analytics/metrics`. */
-const CUSTOM_METRIC_TYPE = 'custom.metric';
-const CUSTOM_METRIC_KINDS = ['counter', 'gauge', 'histogram'];
-const CUSTOM_METRIC_KEYS = ['name', 'type', 'value', 'labels', 'id', 'time'];
-const METRIC_NAME = /^[A-Za-z_][A-Za-z0-9_.:-]{0,127}$/;
-const LABEL_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
+/** Of one object of labels: each becomes a path of its own in the raw table. */
+export const LABELS_MAX = 32;
+export const LABEL_VALUE_LENGTH_MAX = 256;
+export const LABEL_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
+/** Faults listed of keys that nobody knows, and of labels. */
+const FAULTS_OF_KEYS_MAX = 20;
 
 /** A number that must not lose digits may come as text. */
 const DECIMAL_TEXT = /^-?\d{1,38}(?:\.\d{1,18})?$/;
@@ -47,23 +47,11 @@ export function originOfRecorder(recorder: Recorder): {
   readonly eventType: string;
   readonly eventSource: string;
 } {
-  return { eventType: recorder.eventType, eventSource: `${RECORDER_SOURCE}:${recorder.name}` };
+  return { eventType: recorder.eventType, eventSource: sourceOf(recorder) };
 }
 
-/** As `originOfRecorder`. */
-export const CUSTOM_METRIC_ORIGIN = {
-  eventType: CUSTOM_METRIC_TYPE,
-  eventSource: `${RECORDER_SOURCE}:metric`,
-};
-
-/** `{name, type: counter|gauge|histogram, value, labels?, time?, id?}`. */
-export function parseCustomMetric(
-  value: unknown,
-  index: number,
-  context: EventContext,
-  createId: () => string,
-): EventOutcome {
-  return finish(value, index, context, (object) => draftCustomMetric(object, createId));
+function sourceOf({ name }: Recorder): string {
+  return name === null ? RECORDER_SOURCE : `${RECORDER_SOURCE}:${name}`;
 }
 
 function finish(
@@ -109,65 +97,77 @@ function origin(pointer: string, origins: ReadonlyMap<string, string>): string {
 function draftRecorded(recorder: Recorder, object: FlatObject, createId: () => string): Draft {
   const faults: Fault[] = [];
   const origins = new Map<string, string>();
-  const event: Record<string, unknown> = attributes(object, recorder.eventType, recorder.name, createId);
+  const event: Record<string, unknown> = attributes(object, recorder, createId);
   const data: Record<string, JsonValue> = {};
-  for (const { from, field, type, required } of recorder.fields) {
+  for (const declared of recorder.fields) {
+    const { from, field, type, required } = declared;
     const value = Object.hasOwn(object, from) ? object[from] : undefined;
     if (value === undefined || value === null) {
-      if (required) faults.push(fault(from, `is required: a ${type}`));
+      if (required) faults.push(fault(from, `is required: ${articleOf(type)}`));
       continue;
     }
-    if (!fits(value, type)) faults.push(fault(from, `must be a ${type}, found ${describe(value)}`));
-    else {
-      const path = field.split('.');
-      origins.set(`/${path.join('/')}`, `/${from}`);
-      if (path[0] === 'data') setPath(data, path.slice(1), value);
-      else event[field] = value;
-    }
+    const found = valueFaults(declared, value);
+    faults.push(...found);
+    if (found.length > 0) continue;
+    const path = field.split('.');
+    origins.set(`/${path.join('/')}`, `/${from}`);
+    if (path[0] === 'data') setPath(data, path.slice(1), value as JsonValue);
+    else event[field] = value;
   }
   const known = [...recorder.fields.map(({ from }) => from), 'id', 'time'];
   faults.push(...unknownKeys(object, known));
   return { event: { ...event, data }, faults, origins };
 }
 
-function draftCustomMetric(object: FlatObject, createId: () => string): Draft {
-  const faults: Fault[] = [];
-  const { name, type, value, labels } = object;
-  if (typeof name !== 'string' || !METRIC_NAME.test(name)) {
-    faults.push(
-      fault('name', `must be a name of letters, digits and _.:- (at most 128), found ${describe(name)}`),
-    );
+function valueFaults({ from, type, enum: values, pattern }: RecorderField, value: unknown): Fault[] {
+  switch (type) {
+    case 'labels':
+      return labelFaults(from, value);
+    case 'number':
+    case 'boolean':
+    case 'string':
+      if (!fits(value, type)) return [fault(from, `must be ${articleOf(type)}, found ${describe(value)}`)];
+      if (values !== undefined && !values.includes(String(value))) {
+        return [fault(from, `must be one of ${values.join(', ')}, found ${describe(value)}`)];
+      }
+      if (pattern !== undefined && !new RegExp(`^(?:${pattern})$`).test(String(value))) {
+        return [fault(from, `must match ${pattern}, found ${describe(value)}`)];
+      }
+      return [];
+    default:
+      return assertNever(type);
   }
-  if (typeof type !== 'string' || !CUSTOM_METRIC_KINDS.includes(type)) {
-    faults.push(fault('type', `must be one of ${CUSTOM_METRIC_KINDS.join(', ')}, found ${describe(type)}`));
-  }
-  if (!fits(value, 'number')) faults.push(fault('value', `must be a number, found ${describe(value)}`));
-  faults.push(...labelFaults(labels), ...unknownKeys(object, CUSTOM_METRIC_KEYS));
-  const event = attributes(object, CUSTOM_METRIC_TYPE, 'metric', createId);
-  const origins = new Map(['name', 'type', 'value', 'labels'].map((key) => [`/data/${key}`, `/${key}`]));
-  return { event: { ...event, data: { name, type, value, labels: labels ?? {} } }, faults, origins };
 }
 
-function labelFaults(labels: unknown): Fault[] {
-  if (labels === undefined || labels === null) return [];
-  if (typeof labels !== 'object' || Array.isArray(labels)) {
-    return [fault('labels', `must be an object of texts, found ${describe(labels)}`)];
+function labelFaults(from: string, labels: unknown): Fault[] {
+  if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) {
+    return [fault(from, `must be ${articleOf('labels')}, found ${describe(labels)}`)];
   }
-  return Object.entries(labels).flatMap(([key, value]) => {
-    const isSound = LABEL_NAME.test(key) && ['string', 'number', 'boolean'].includes(typeof value);
-    const detail = `must be a text, a number or a boolean under a name of letters, digits and _, found ${describe(value)}`;
-    return isSound ? [] : [fault(`labels/${escapeStep(key)}`, detail)];
+  const entries = Object.entries(labels);
+  const faults = entries.flatMap(([key, value]) => {
+    const detail = labelFault(key, value);
+    return detail === null ? [] : [fault(`${from}/${escapeStep(key)}`, detail)];
   });
+  const shown = faults.slice(0, FAULTS_OF_KEYS_MAX);
+  if (entries.length <= LABELS_MAX) return shown;
+  return [fault(from, `has ${entries.length} labels, at most ${LABELS_MAX} are taken`), ...shown];
 }
 
-function attributes(
-  object: FlatObject,
-  type: string,
-  recorder: string,
-  createId: () => string,
-): Record<string, unknown> {
+function labelFault(key: string, value: unknown): string | null {
+  if (!LABEL_NAME.test(key)) return 'must have a name of letters, digits and _ (at most 64)';
+  if (!['string', 'number', 'boolean'].includes(typeof value)) {
+    return `must be a text, a number or a boolean, found ${describe(value)}`;
+  }
+  const { length } = String(value);
+  return length <= LABEL_VALUE_LENGTH_MAX
+    ? null
+    : `has ${length} characters, at most ${LABEL_VALUE_LENGTH_MAX} are taken`;
+}
+
+function attributes(object: FlatObject, recorder: Recorder, createId: () => string): Record<string, unknown> {
   const { id, time } = object;
-  return { specversion: '1.0', id: id ?? createId(), source: `${RECORDER_SOURCE}:${recorder}`, type, time };
+  const source = sourceOf(recorder);
+  return { specversion: '1.0', id: id ?? createId(), source, type: recorder.eventType, time };
 }
 
 function fits(value: unknown, type: 'string' | 'number' | 'boolean'): value is string | number | boolean {
@@ -185,7 +185,9 @@ function setPath(data: Record<string, JsonValue>, path: readonly string[], value
 
 function unknownKeys(object: FlatObject, known: readonly string[]): Fault[] {
   const unknown = Object.keys(object).filter((key) => !known.includes(key));
-  return unknown.slice(0, 20).map((key) => fault(escapeStep(key), `is not one of ${known.join(', ')}`));
+  return unknown
+    .slice(0, FAULTS_OF_KEYS_MAX)
+    .map((key) => fault(escapeStep(key), `is not one of ${known.join(', ')}`));
 }
 
 function fault(path: string, detail: string): Fault {
@@ -196,8 +198,12 @@ function escapeStep(key: string): string {
   return key.slice(0, 64).replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
+function articleOf(type: RecorderField['type']): string {
+  return type === 'labels' ? 'an object of texts, numbers and booleans' : `a ${type}`;
+}
+
 function describe(value: unknown): string {
-  if (value === undefined) return 'nothing';
   if (value === null) return 'null';
+  if (typeof value === 'string') return JSON.stringify(value.length > 64 ? `${value.slice(0, 64)}…` : value);
   return Array.isArray(value) ? 'an array' : `a ${typeof value}`;
 }
