@@ -94,6 +94,10 @@ export function createEngineConnection(engine: ChdbEngine, database: string): Co
 
   const run = async (params: ConnectionParams, values: Buffer | null) => {
     const [statement, defaultFormat] = toStatement(params);
+    if (values === null && asksForStream(params)) {
+      const stream = await engine.stream(statement, defaultFormat);
+      return { stream, query_id: statement.queryId, response_headers: {}, http_status_code: 200 };
+    }
     const head = values === null ? null : parseInsertHead(params.query);
     const outcome =
       values === null
@@ -130,6 +134,11 @@ export function createEngineConnection(engine: ChdbEngine, database: string): Co
     },
     close: () => Promise.resolve(),
   };
+}
+
+/** As over HTTP: an answer that is not waited for comes while the statement runs. */
+function asksForStream({ clickhouse_settings }: ConnectionParams): boolean {
+  return clickhouse_settings?.wait_end_of_query === 0;
 }
 
 /** One chunk passes through without a copy. */

@@ -1,8 +1,10 @@
 import { resolve } from 'node:path';
+import type { Readable } from 'node:stream';
 import { parseError } from '@clickhouse/client';
 import { AppError } from '@tidemark/core';
 import { createLane, type Lane } from './chdb-lanes.ts';
 import { loadChdb } from './chdb-native.ts';
+import { readCursor } from './chdb-stream.ts';
 import { ChdbSession, type RawFormat, type SessionOutcome, type SessionStatement } from './chdb-session.ts';
 import { toLiteral } from './clickhouse-literals.ts';
 
@@ -12,6 +14,10 @@ import { toLiteral } from './clickhouse-literals.ts';
  */
 export const CHDB_QUERIES_DEFAULT = 2;
 export const CHDB_INSERTS_DEFAULT = 1;
+/** Results being streamed. Each has a connection and buffers of its own, and a thread only while a piece of it is fetched. */
+const STREAMS_MAX = 8;
+/** Pieces fetched at once: one of the places of questions is never taken by them. */
+const FETCHES_MAX = 1;
 const WAITING_MAX_DEFAULT = 256;
 /** A KILL that comes before the statement has begun finds nothing, so it is repeated. */
 const KILL_INTERVAL_MS = 50;
@@ -47,6 +53,11 @@ export interface ChdbEngine {
    * @throws ClickHouseError from the engine; warehouse-unavailable when too much waits; the signal's reason
    */
   run(statement: EngineStatement, defaultFormat: string): Promise<SessionOutcome>;
+  /**
+   * Resolves when the statement has begun; its bytes come as they are read. Destroying the stream ends the statement.
+   * @throws as `run`, and so does the stream
+   */
+  stream(statement: EngineStatement, defaultFormat: string): Promise<Readable>;
   /** Same errors; the SQL of the statement is ignored. */
   insert(statement: EngineStatement, insert: RawInsert): Promise<SessionOutcome>;
   /** Kills questions, lets inserts end, waits for both and gives the directory back. Idempotent. */
@@ -87,6 +98,8 @@ class Engine implements ChdbEngine {
   readonly #control: ChdbSession;
   readonly #queries: Lane;
   readonly #inserts: Lane;
+  readonly #streams: Lane;
+  readonly #fetches: Lane;
   readonly #idle: ChdbSession[] = [];
   readonly #running = new Map<string, AbortController>();
   #killing: Promise<unknown> = Promise.resolve();
@@ -100,6 +113,8 @@ class Engine implements ChdbEngine {
     const insertsMax = options.insertsMax ?? CHDB_INSERTS_DEFAULT;
     this.#queries = createLane({ name: 'query', width: queriesMax, waitingMax });
     this.#inserts = createLane({ name: 'insert', width: insertsMax, waitingMax });
+    this.#streams = createLane({ name: 'stream', width: STREAMS_MAX, waitingMax });
+    this.#fetches = createLane({ name: 'fetch', width: FETCHES_MAX, waitingMax });
   }
 
   run(statement: EngineStatement, defaultFormat: string): Promise<SessionOutcome> {
@@ -117,18 +132,36 @@ class Engine implements ChdbEngine {
     return this.#closing;
   }
 
+  async stream(statement: EngineStatement, defaultFormat: string): Promise<Readable> {
+    const { queryId } = statement;
+    const { signal, leave } = this.#enter(statement);
+    const held: (() => Promise<void> | void)[] = [leave];
+    const letGo = async (): Promise<void> => {
+      for (const release of held.splice(0).toReversed()) await release();
+    };
+    try {
+      held.push(await this.#streams.acquire(signal));
+      const session = this.#takeSession(statement);
+      held.push(() => this.#giveBack(session));
+      const tagged = { ...statement, settings: { ...statement.settings, log_comment: queryId } };
+      const inTurn = <T>(start: () => Promise<T>): Promise<T> => this.#fetchInTurn(queryId, signal, start);
+      const cursor = await inTurn(() => session.open(tagged, defaultFormat));
+      const stream = readCursor({ cursor, inTurn, signal, onUnfinished: () => session.retire() });
+      stream.once('close', () => void letGo());
+      return stream;
+    } catch (error) {
+      await letGo();
+      throw error;
+    }
+  }
+
   async #execute(
     lane: Lane,
     statement: EngineStatement,
     start: (session: ChdbSession, tagged: SessionStatement) => Promise<SessionOutcome>,
   ): Promise<SessionOutcome> {
-    if (this.#closing !== null) throw new AppError('warehouse-unavailable', 'The embedded engine is closed');
     const { queryId } = statement;
-    if (this.#running.has(queryId)) throw runningAlready(queryId);
-    const stop = new AbortController();
-    this.#running.set(queryId, stop);
-    const signal =
-      statement.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, statement.signal]);
+    const { signal, leave } = this.#enter(statement);
     // Closing stops questions; an insert that has begun is worth its wait, for killing it leaves it in doubt
     const killSignal = lane === this.#inserts ? statement.signal : signal;
     try {
@@ -136,22 +169,48 @@ class Engine implements ChdbEngine {
       try {
         const session = this.#takeSession(statement);
         const settings = { ...statement.settings, log_comment: queryId };
-        return await this.#finish(session, queryId, killSignal, start(session, { ...statement, settings }));
+        try {
+          return await this.#untilDone(queryId, killSignal, start(session, { ...statement, settings }));
+        } finally {
+          await this.#giveBack(session);
+        }
       } finally {
         release();
       }
     } finally {
-      this.#running.delete(queryId);
+      leave();
+    }
+  }
+
+  /** Takes the statement's id until `leave`. The signal is the statement's own, and that of the engine's end. */
+  #enter({ queryId, signal }: EngineStatement): { readonly signal: AbortSignal; readonly leave: () => void } {
+    if (this.#closing !== null) throw new AppError('warehouse-unavailable', 'The embedded engine is closed');
+    if (this.#running.has(queryId)) throw runningAlready(queryId);
+    const stop = new AbortController();
+    this.#running.set(queryId, stop);
+    return {
+      signal: signal === undefined ? stop.signal : AbortSignal.any([stop.signal, signal]),
+      leave: () => void this.#running.delete(queryId),
+    };
+  }
+
+  /** Between its pieces a stream has no thread and holds up nobody. */
+  async #fetchInTurn<T>(queryId: string, signal: AbortSignal, start: () => Promise<T>): Promise<T> {
+    const releaseFetch = await this.#fetches.acquire(signal);
+    try {
+      const releaseQuery = await this.#queries.acquire(signal);
+      try {
+        return await this.#untilDone(queryId, signal, start());
+      } finally {
+        releaseQuery();
+      }
+    } finally {
+      releaseFetch();
     }
   }
 
   /** Waits for the native end whatever happens: its thread and its connection are busy until then. */
-  async #finish(
-    session: ChdbSession,
-    queryId: string,
-    signal: AbortSignal | undefined,
-    running: Promise<SessionOutcome>,
-  ): Promise<SessionOutcome> {
+  async #untilDone<T>(queryId: string, signal: AbortSignal | undefined, running: Promise<T>): Promise<T> {
     let killer: NodeJS.Timeout | undefined;
     const kill = (): void => {
       killer ??= setInterval(() => this.#kill(queryId), KILL_INTERVAL_MS);
@@ -165,9 +224,12 @@ class Engine implements ChdbEngine {
     } finally {
       clearInterval(killer);
       signal?.removeEventListener('abort', kill);
-      if (session.retired) await session.close();
-      else this.#idle.push(session);
     }
+  }
+
+  async #giveBack(session: ChdbSession): Promise<void> {
+    if (session.retired) await session.close();
+    else this.#idle.push(session);
   }
 
   #takeSession(statement: SessionStatement): ChdbSession {
@@ -189,7 +251,7 @@ class Engine implements ChdbEngine {
   async #shutDown(): Promise<void> {
     for (const stop of this.#running.values())
       stop.abort(new AppError('warehouse-unavailable', 'The engine closes'));
-    await Promise.all([this.#queries.drained(), this.#inserts.drained()]);
+    await Promise.all([this.#queries, this.#inserts, this.#streams].map((lane) => lane.drained()));
     await this.#killing;
     await Promise.all([...this.#idle.splice(0), this.#control].map((session) => session.close()));
     await loadChdb().drainPending();

@@ -51,6 +51,18 @@ describe('the embedded engine', () => {
     await rm(path, { recursive: true, force: true });
   });
 
+  it('closes under a reader that pauses, who is told', async () => {
+    const path = await makeDirectory();
+    const executor = createChdbExecutor({ path });
+    const reading = async (): Promise<void> => {
+      for await (const batch of executor.stream({ sql: 'SELECT rand() AS r FROM numbers(1000000000)' })) {
+        if (batch.length > 0) await executor.close();
+      }
+    };
+    await expect(reading()).rejects.toMatchObject({ code: 'warehouse-unavailable' });
+    await rm(path, { recursive: true, force: true });
+  });
+
   it('takes inserts while questions fill its lane, and refuses what would wait beyond the bound', async () => {
     const path = await makeDirectory();
     const executor = createChdbExecutor({ path, waitingMax: 1 });

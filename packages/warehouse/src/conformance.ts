@@ -5,6 +5,7 @@ import { describeInserts } from './conformance-inserts.ts';
 import { describeMigrations } from './conformance-migrations.ts';
 import { describeQueries } from './conformance-queries.ts';
 import { describeRows } from './conformance-rows.ts';
+import { describeStreams } from './conformance-streams.ts';
 import type { WarehouseExecutor } from './port.ts';
 
 /** An empty warehouse of its own, and how to come back to it. */
@@ -44,6 +45,7 @@ export function describeWarehouseConformance(
     };
 
     describeQueries(current);
+    describeStreams(current);
     describeInserts(current);
     describeRows(current);
     describeMigrations(current);

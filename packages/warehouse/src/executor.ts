@@ -3,6 +3,7 @@ import { finished } from 'node:stream/promises';
 import type { ClickHouseClient, ClickHouseSettings } from '@clickhouse/client';
 import { AppError, assertThat } from '@tidemark/core';
 import { toWarehouseError, type StatementKind } from './errors.ts';
+import { STREAM_TIMEOUT_DEFAULT_MS, streamBatches } from './executor-stream.ts';
 import type {
   Row,
   RowInsert,
@@ -99,6 +100,13 @@ export function createExecutor(options: ExecutorOptions): WarehouseExecutor {
         const result = await client.query({ ...params, abort_signal });
         return result.json<T>();
       });
+    },
+    stream<T extends Row>(statement: Statement): AsyncIterable<readonly T[]> {
+      assertOpen();
+      const { timeoutMs = STREAM_TIMEOUT_DEFAULT_MS } = statement;
+      const params = { ...toParams(options, { ...statement, timeoutMs }), query: statement.sql };
+      const clientTimeoutMs = timeoutMs + CLIENT_GRACE_MS;
+      return streamBatches<T>(client, params, { ...statement, timeoutMs: clientTimeoutMs });
     },
     async command(statement) {
       assertOpen();

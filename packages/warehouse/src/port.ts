@@ -45,6 +45,14 @@ export interface WarehouseExecutor {
    * server is overloaded); invalid-query never: SQL the engine rejects is a bug and surfaces as a plain Error with its code
    */
   query<T extends Row>(statement: Statement): Promise<T[]>;
+  /**
+   * The rows in batches, as the engine finds them: results of any size in bounded memory, of which the engine makes little more than has
+   * been read. All rows are of the moment the statement began: later inserts are not seen. A reader that stops before the end, or the
+   * signal, ends the statement; a reader that pauses holds up no other statement. `timeoutMs` (an hour when absent) includes the
+   * reader's pauses.
+   * @throws as `query`, while iterating, also after batches have been given: only what ends without an error is whole
+   */
+  stream<T extends Row>(statement: Statement): AsyncIterable<readonly T[]>;
   /** DDL, INSERT SELECT and everything else without a result. Durable on return. Same errors as `query`. */
   command(statement: Statement): Promise<void>;
   /**

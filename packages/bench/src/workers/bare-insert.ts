@@ -39,6 +39,7 @@ async function encodeInserts(
       capabilities: { shared: false },
       insert: async (insert) => void inserts.push(insert),
       query: refuse,
+      stream: refuse,
       command: refuse,
       ping: refuse,
       close: refuse,

@@ -10,6 +10,7 @@ import { openChdbEngine, type ChdbEngine, type EngineStatement } from '@tidemark
 import type { SessionOutcome } from '@tidemark/warehouse/chdb-session';
 import { statusOfExceptionCode } from './http-status.ts';
 import { HttpInterfaceError, headerOf, readStatement, type HttpStatement } from './request.ts';
+import { streamAnswer } from './stream-answer.ts';
 
 export interface ClickhouseOverChdbOptions {
   /** The data directory; this process must have no other open. */
@@ -39,7 +40,7 @@ const KEEP_ALIVE_MS = 10_000;
 
 /**
  * The HTTP interface of ClickHouse in front of the engine of chDB, as far as `@clickhouse/client` and our executor speak it:
- * the engine, its SQL and its errors are real, access control, sessions, external tables and progress headers are not there.
+ * the engine, its SQL and its errors are real, access control, sessions, external tables and progress headers are not there. A result comes in pieces when `wait_end_of_query=0` says so.
  */
 export async function startClickhouseOverChdb(
   options: ClickhouseOverChdbOptions,
@@ -132,6 +133,10 @@ async function answerStatement(
   };
   response.setHeader('X-ClickHouse-Query-Id', queryId);
   response.setHeader('X-ClickHouse-Server-Display-Name', 'chdb');
+  if (asked.values === null && asked.settings['wait_end_of_query'] === '0') {
+    const result = await engine.stream(statement, defaultFormat);
+    return streamAnswer(response, result, (error) => toException(error).text);
+  }
   const outcome = await runOrInsert(engine, statement, asked.values, defaultFormat);
   response.setHeader('X-ClickHouse-Summary', JSON.stringify(toSummary(outcome)));
   response.setHeader('X-ClickHouse-Format', defaultFormat);
