@@ -95,6 +95,8 @@ export interface Users {
   /** @throws conflict when the id or the identity is taken */
   create(user: NewUser, actor: Actor): Promise<User>;
   find(organization: OrganizationId, id: string): Promise<User | null>;
+  /** The role of whoever an issuer of tokens vouches for; null: no user of the organization has this identity. */
+  membershipOf(identity: ExternalIdentity, organization: OrganizationId): Promise<Role | null>;
   /** Ascending by id. */
   list(organization: OrganizationId, page: Page): Promise<readonly User[]>;
   /** Revokes the user's keys whose role the new one does not allow. Null when there is none. @throws conflict when the identity is taken */

@@ -27,6 +27,8 @@ RETURNING ${COLUMNS}`;
 
 const FIND = `SELECT ${COLUMNS} FROM users WHERE organization = $1 AND id = $2`;
 
+const MEMBERSHIP = 'SELECT role FROM users WHERE organization = $1 AND issuer = $2 AND subject = $3';
+
 const LIST = `
 SELECT ${COLUMNS} FROM users WHERE organization = $1 AND ($2::text IS NULL OR id > $2)
 ORDER BY id LIMIT $3`;
@@ -67,6 +69,10 @@ export function createUsers(executor: Pick<SqlExecutor, 'query' | 'transaction'>
     async find(organization, id) {
       const [row] = await executor.query<UserRow>(FIND, [organization, id]);
       return row === undefined ? null : toUser(row);
+    },
+    async membershipOf({ issuer, subject }, organization) {
+      const [row] = await executor.query<{ role: Role }>(MEMBERSHIP, [organization, issuer, subject]);
+      return row?.role ?? null;
     },
     async list(organization, { after, limit }) {
       return (await executor.query<UserRow>(LIST, [organization, after, limit])).map(toUser);

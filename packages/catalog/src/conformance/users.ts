@@ -54,6 +54,19 @@ export function describeUsers(replicas: () => Replicas): void {
       });
     });
 
+    it('are told by their identity, in each organization apart', async () => {
+      await users().create(newUser({ identity: IDENTITY }), actor());
+      await users().create(
+        newUser({ organization: GLOBEX, role: 'admin', identity: IDENTITY }),
+        actor(GLOBEX),
+      );
+      expect(await users().membershipOf(IDENTITY, ACME)).toBe('viewer');
+      expect(await users().membershipOf(IDENTITY, GLOBEX)).toBe('admin');
+      expect(await users().membershipOf({ ...IDENTITY, issuer: 'https://other.example' }, ACME)).toBeNull();
+      await users().delete(ACME, 'ada', actor());
+      expect(await users().membershipOf(IDENTITY, ACME)).toBeNull();
+    });
+
     it('refuse a taken id and a taken identity', async () => {
       await users().create(newUser({ identity: IDENTITY }), actor());
       await users().create(newUser({ id: 'bob' }), actor());
