@@ -1,0 +1,86 @@
+/** What every request must know of the organization of its credential: that it is not disabled, and what it is granted. */
+import {
+  AppError,
+  type Clock,
+  type OrganizationId,
+  type OrganizationLimits,
+  type OrganizationSettings,
+  type Principal,
+} from '@tidemark/core';
+import type { Authenticator } from './authenticator.ts';
+import type { KeyUses } from './key-uses.ts';
+import type { RateLimitPolicy } from './rate-limit.ts';
+import { createRecordCache } from './record-cache.ts';
+import type { Telemetry } from './telemetry.ts';
+
+/** Structurally the part of the catalog's organization that is used here. */
+export interface KnownOrganization {
+  readonly settings: Pick<OrganizationSettings, 'limits'>;
+  readonly disabledAtMs: number | null;
+}
+
+export interface OrganizationDirectory {
+  /** As the catalog said within the last `RECORD_CACHE_MS`; null when there is none. @throws catalog-unavailable */
+  find(id: OrganizationId): Promise<KnownOrganization | null> | KnownOrganization | null;
+  /** {} when there is none. @throws catalog-unavailable */
+  limitsOf(id: OrganizationId): Promise<OrganizationLimits>;
+}
+
+export interface OrganizationDirectoryOptions {
+  /** @throws catalog-unavailable */
+  readonly find: (id: OrganizationId) => Promise<KnownOrganization | null>;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+}
+
+export function createOrganizationDirectory(options: OrganizationDirectoryOptions): OrganizationDirectory {
+  const { clock, telemetry } = options;
+  const find = createRecordCache({
+    find: (id) => options.find(id as OrganizationId),
+    clock,
+    onStale: () => telemetry.increment('tidemark_auth_stale_keys_total'),
+  });
+  return { find, limitsOf: async (id) => (await find(id))?.settings.limits ?? {} };
+}
+
+export interface GuardOptions {
+  readonly organizations: OrganizationDirectory;
+  readonly keyUses: KeyUses;
+  readonly telemetry: Telemetry;
+}
+
+/**
+ * Credentials of organizations that exist and are not disabled, whatever their kind and way; notes which were used. Throws forbidden
+ * for the others: within `RECORD_CACHE_MS` of being disabled.
+ */
+export function guardOrganizations(authenticator: Authenticator, options: GuardOptions): Authenticator {
+  const { organizations, keyUses, telemetry } = options;
+
+  async function guard(principal: Principal): Promise<Principal> {
+    const organization = await organizations.find(principal.organization);
+    if (organization !== null && organization.disabledAtMs === null) {
+      keyUses.note(principal.credentialId);
+      return principal;
+    }
+    telemetry.increment('tidemark_auth_failures_total', 1, { reason: 'organization' });
+    const state = organization === null ? 'does not exist' : 'is disabled';
+    throw new AppError('forbidden', `the organization ${principal.organization} ${state}`);
+  }
+
+  return {
+    authenticate: async (request) => await guard(await authenticator.authenticate(request)),
+    authenticateToken: async (text, ip) => await guard(await authenticator.authenticateToken(text, ip)),
+  };
+}
+
+/** Rates per second are counted over so long: a batch may hold that much. */
+export const ORGANIZATION_WINDOW_SECONDS = 10;
+
+/** Of the organization as a whole. */
+export function perSecondPolicy(name: string, perSecond: number): RateLimitPolicy {
+  return {
+    name,
+    quota: perSecond * ORGANIZATION_WINDOW_SECONDS,
+    windowSeconds: ORGANIZATION_WINDOW_SECONDS,
+  };
+}
