@@ -11,6 +11,7 @@ import {
   reportDuplicates,
 } from './catalogue-faults.ts';
 import { checkStateMetric, checkSubjects } from './catalogue-subjects.ts';
+import { checkViews } from './catalogue-views.ts';
 import type { Fault } from './errors.ts';
 import { metricsOf, parseExpression, type Expression } from './expression.ts';
 import type { BaseMetric, Pack } from './metric.ts';
@@ -55,6 +56,7 @@ export function checkPacks(packs: readonly Pack[]): CheckedPacks {
     report,
   );
   packs.forEach((pack, index) => checkPack(pack, `/${index}`, report));
+  checkViews(packs, report);
   const expressions = checkDerivedMetrics(packs, report);
   return { faults, expressions };
 }

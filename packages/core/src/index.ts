@@ -24,5 +24,6 @@ export * from './query.ts';
 export * from './subject.ts';
 export * from './tier.ts';
 export * from './trend.ts';
+export * from './view-template.ts';
 export * from './view.ts';
 export * from './watermark.ts';

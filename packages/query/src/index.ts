@@ -1,7 +1,6 @@
 export type { Answered, Answers, Asker, AskOptions, Flush, FlushFeed } from './answers/port.ts';
 export { createQueryEngine, type QueryEngine, type QueryEngineOptions } from './engine.ts';
 export { answerView, type SubjectAnswer, type ViewAnswer, type ViewSources } from './views/answer-view.ts';
-export type { ParameterValues } from './views/template.ts';
 export { DEFAULT_STATEMENT_LIMITS, type StatementLimits } from './limits.ts';
 export type { QueryPipeline } from './pipeline.ts';
 export {

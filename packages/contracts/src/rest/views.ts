@@ -4,6 +4,7 @@ import {
   type Fault,
   type FilterNode,
   GRANULARITIES,
+  type ParameterValue,
   type ViewDeclaration,
   type ViewParameter,
   type ViewSection,
@@ -239,8 +240,6 @@ function schemaOf(parameter: ViewParameter, door: 'query' | 'body'): [string, TS
   }
 }
 
-type ViewValue = string | number | readonly string[] | readonly FilterNode[] | undefined;
-
 /**
  * The parameters by name, from a query string: lists and filters are read from their texts.
  *
@@ -249,9 +248,9 @@ type ViewValue = string | number | readonly string[] | readonly FilterNode[] | u
 export function readViewQuery(
   { parameters }: Pick<ViewDeclaration, 'parameters'>,
   given: Readonly<Record<string, unknown>>,
-): Record<string, ViewValue> {
+): Record<string, ParameterValue> {
   const faults: Fault[] = [];
-  const values = parameters.map(({ name, type }): [string, ViewValue] => {
+  const values = parameters.map(({ name, type }): [string, ParameterValue] => {
     if (type === 'filters') return [name, readFilters(given['filter'], faults)];
     const value = given[name] as string | number | undefined;
     return [name, type === 'metrics' && value !== undefined ? String(value).split(',') : value];

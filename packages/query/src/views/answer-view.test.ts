@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import {
   type Answer,
   AppError,
+  type ParameterValues,
   parseOrganizationId,
   type Principal,
   type Query,
@@ -11,7 +12,6 @@ import {
 } from '@tidemark/core';
 import { shopCatalogue } from '../testing/shop-pack.ts';
 import { answerView, type ViewSources } from './answer-view.ts';
-import type { ParameterValues } from './template.ts';
 
 const organization = parseOrganizationId('acme');
 if (organization === null) throw new Error('a valid id');

@@ -6,9 +6,11 @@ import {
   type DistributionAnswer,
   type DistributionQuery,
   type Fault,
+  fillTemplate,
   type FilterNode,
   isAppError,
   type MetricSelection,
+  type ParameterValues,
   type Principal,
   type Query,
   roleAllows,
@@ -27,7 +29,6 @@ import {
   toTrend,
   type TrendSection,
 } from './sections.ts';
-import { fillTemplate, type ParameterValues } from './template.ts';
 
 /** Sections of one view that are asked at the same time. */
 const SECTIONS_AT_ONCE_MAX = 4;

@@ -1,7 +1,7 @@
 import { pathParametersOf, readViewQuery, viewAnswerSchema, viewRequestSchemas } from '@tidemark/contracts';
 import { AppError } from '@tidemark/core';
-import type { Catalogue, Pack, Principal, ViewDeclaration } from '@tidemark/core';
-import { answerView, type ParameterValues, type ViewSources } from '@tidemark/query';
+import type { Catalogue, Pack, ParameterValues, Principal, ViewDeclaration } from '@tidemark/core';
+import { answerView, type ViewSources } from '@tidemark/query';
 import { goneSignal, type HttpServer } from '@tidemark/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Access } from './access.ts';

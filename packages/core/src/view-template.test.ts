@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { fillTemplate, parametersOf } from './template.ts';
+import { fillTemplate, parametersOf } from './view-template.ts';
 
 describe('fillTemplate', () => {
   it('keeps the type of what is one parameter, and writes others into the text', () => {

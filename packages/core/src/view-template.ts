@@ -1,4 +1,5 @@
-import { assertThat, type FilterNode } from '@tidemark/core';
+import { assertThat } from './errors.ts';
+import type { FilterNode } from './query.ts';
 
 /** What a parameter of a view may hold; undefined when it was not given and has no default. */
 export type ParameterValue = string | number | readonly string[] | readonly FilterNode[] | undefined;
