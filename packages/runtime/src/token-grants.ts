@@ -15,8 +15,7 @@ import type { Telemetry } from './telemetry.ts';
 
 /** The role of a user in an organization; null: no member. @throws catalog-unavailable */
 export type MembershipOf = (
-  issuer: string,
-  subject: string,
+  identity: { readonly issuer: string; readonly subject: string },
   organization: OrganizationId,
 ) => Promise<Role | null>;
 
@@ -36,7 +35,7 @@ export function createTokenGrants({ membershipOf, clock, telemetry }: TokenGrant
   const memberships = createRecordCache<Role>({
     find: async (id) => {
       const [issuer, subject, organization] = JSON.parse(id) as [string, string, OrganizationId];
-      return (await membershipOf?.(issuer, subject, organization)) ?? null;
+      return (await membershipOf?.({ issuer, subject }, organization)) ?? null;
     },
     clock,
     onStale: () => telemetry.increment('tidemark_auth_stale_keys_total'),

@@ -134,7 +134,7 @@ describe('what a token grants', () => {
     const asked: unknown[] = [];
     const verifier = setUp({}, async (...question) => {
       asked.push(question);
-      return question[2] === 'acme' ? 'admin' : null;
+      return question[1] === 'acme' ? 'admin' : null;
     });
     const token = good({ role: undefined });
     await Promise.all([verifier.verify(token), verifier.verify(token)]);
@@ -142,7 +142,7 @@ describe('what a token grants', () => {
       organization: 'acme',
       role: 'admin',
     });
-    expect(asked).toEqual([['https://id.example', 'user-1', 'acme']]);
+    expect(asked).toEqual([[{ issuer: 'https://id.example', subject: 'user-1' }, 'acme']]);
     const elsewhere = verifier.verify(good({ role: undefined, org: 'other' }));
     await expect(elsewhere).rejects.toMatchObject({ code: 'forbidden' });
     // A role that is named and unknown is not made good by a membership.

@@ -79,7 +79,14 @@ export async function composeGateway(
     catalogue: createCatalogue(PACKS),
     authenticator: createAuthenticator({
       findKey: (id) => catalog.apiKeys.find(id),
-      tokens: createTokenVerifier({ issuers: config.jwtIssuers, fetch, clock, log, telemetry }),
+      tokens: createTokenVerifier({
+        issuers: config.jwtIssuers,
+        fetch,
+        membershipOf: (identity, organization) => catalog.users.membershipOf(identity, organization),
+        clock,
+        log,
+        telemetry,
+      }),
       rateLimiter,
       clock,
       telemetry,

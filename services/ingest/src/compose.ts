@@ -65,7 +65,14 @@ export async function composeIngest(
     log,
     authenticator: createAuthenticator({
       findKey: (id) => catalog.apiKeys.find(id),
-      tokens: createTokenVerifier({ issuers: config.jwtIssuers, fetch, clock, log, telemetry }),
+      tokens: createTokenVerifier({
+        issuers: config.jwtIssuers,
+        fetch,
+        membershipOf: (identity, organization) => catalog.users.membershipOf(identity, organization),
+        clock,
+        log,
+        telemetry,
+      }),
       rateLimiter,
       clock,
       telemetry,
