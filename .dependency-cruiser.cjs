@@ -1,13 +1,13 @@
 /**
  * Who may depend on whom:
  *
- *   core <- contracts <- runtime <- bus, warehouse, catalog, cache, artifacts <- query, packs <- services <- standalone
+ *   core <- contracts <- runtime <- bus, warehouse, catalog, cache, artifacts <- query, packs, exports <- services <- standalone
  *
  * Each rule names what a package may reach; all else of this repository is forbidden to it. `npm run boundaries` proves
  * first, with planted violations, that every rule still catches what it is for.
  */
 const PORTS = ['bus', 'warehouse', 'catalog', 'cache', 'artifacts'];
-const BELOW_SERVICES = ['core', 'contracts', 'runtime', ...PORTS, 'query', 'packs'];
+const BELOW_SERVICES = ['core', 'contracts', 'runtime', ...PORTS, 'query', 'packs', 'exports'];
 const TEST_FILE = '\\.test\\.ts$';
 /** Support of tests: conformance suites, testkit, fixtures. Never part of a bundle that runs in production. */
 const TEST_SUPPORT =
@@ -22,6 +22,7 @@ const REACH = {
   ...Object.fromEntries(PORTS.map((port) => [port, ['core', 'contracts', 'runtime']])),
   query: ['core', 'contracts', 'runtime', ...PORTS],
   packs: ['core', 'contracts'],
+  exports: ['core'],
   cli: ['core', 'contracts', 'packs'],
 };
 
