@@ -150,8 +150,8 @@ export interface AttributeDeclaration {
   readonly title: string;
   readonly type: 'string' | 'number' | 'time';
   readonly unit?: string;
-  /** A field, or the event's own time (RFC 3339 when read). */
-  readonly field: FieldReference | 'time';
+  /** A field; or `time`, the event's own time (RFC 3339 when read). */
+  readonly field: FieldReference;
   /** Of these types alone; of all types of the subject when absent. */
   readonly eventTypes?: readonly string[];
   /** Of the events, all must hold. */

@@ -14,7 +14,8 @@ export interface SubjectFact {
   readonly kind: string;
   /** Which events tell of it, and in which field each names the subject. */
   readonly sources: readonly { readonly eventTypes: readonly string[]; readonly id: FieldReference }[];
-  readonly field: FieldReference | 'time';
+  /** As of `AttributeDeclaration`. */
+  readonly field: FieldReference;
   readonly filters: readonly FieldCondition[];
 }
 

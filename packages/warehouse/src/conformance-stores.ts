@@ -7,6 +7,7 @@ import { describeDeadLetters } from './conformance-stores-letters.ts';
 import { describeEventStore } from './conformance-stores-events.ts';
 import { describeRollupFold } from './conformance-stores-property.ts';
 import { describeRollupStore } from './conformance-stores-rollups.ts';
+import { describeSubjects } from './conformance-stores-subjects.ts';
 import { describeTokens } from './conformance-stores-tokens.ts';
 import { describeValues } from './conformance-stores-values.ts';
 import type { WarehouseHarness } from './conformance.ts';
@@ -18,6 +19,7 @@ import { runWarehouseMigrations } from './migrate.ts';
 import type { WarehouseExecutor } from './port.ts';
 import { createRollupStore } from './rollups.ts';
 import { WAREHOUSE_MIGRATIONS } from './schema/index.ts';
+import { createSubjectStore } from './subjects.ts';
 
 const TIMEOUT_MS = 30_000;
 const SILENT_LOG = { info: () => undefined, warn: () => undefined };
@@ -64,6 +66,7 @@ export function describeStoresConformance(
     describeRollupFold(current);
     describeValues(current);
     describeConditions(current);
+    describeSubjects(current);
   });
 }
 
@@ -72,6 +75,7 @@ function openStores(warehouse: WarehouseExecutor): Stores {
     warehouse,
     events: createEventStore(warehouse, { insertTimeoutMs: TIMEOUT_MS, queryTimeoutMs: TIMEOUT_MS }),
     rollups: createRollupStore(warehouse),
+    subjects: createSubjectStore(warehouse),
     letters: createDeadLetterStore(warehouse, { queryTimeoutMs: TIMEOUT_MS }),
     letterBooks: createLetterBooks(warehouse, { queryTimeoutMs: TIMEOUT_MS }),
   };

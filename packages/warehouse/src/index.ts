@@ -15,4 +15,6 @@ export * from './port.ts';
 export { createRollupStore, DIFFERENCES_SHOWN_MAX } from './rollups.ts';
 export type { RollupDifference } from './rollup-comparison.ts';
 export type { RecomputeOptions, RollupStore } from './rollups.ts';
+export * from './subject-sql.ts';
+export { createSubjectStore, type SubjectStore } from './subjects.ts';
 export { EVENTS_TOKENS_REMEMBERED, WAREHOUSE_MIGRATIONS } from './schema/index.ts';
