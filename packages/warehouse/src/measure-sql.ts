@@ -55,12 +55,16 @@ export function textOf(field: FieldReference): string {
   return `ifNull(CAST(${jsonPath(field)}, 'Nullable(String)'), '')`;
 }
 
+/** The field as `numberOfText`. */
+export function numberOf(field: FieldReference): string {
+  return numberOfText(textOf(field));
+}
+
 /**
- * The field as Nullable(Decimal(38, 12)), exact as the producer wrote it up to 12 decimals; null unless it is a number. What is one
+ * A text as Nullable(Decimal(38, 12)), exact as the producer wrote it up to 12 decimals; null unless it is a number. What is one
  * the reader of floats decides: that of decimals takes `-` and `.` for 0, and `1.2.3` for 1.23.
  */
-export function numberOf(field: FieldReference): string {
-  const text = textOf(field);
+export function numberOfText(text: string): string {
   const decimal = `toDecimal128OrNull(${text}, 12)`;
   return `if(isNotNull(toFloat64OrNull(${text})) AND abs(${decimal}) < ${VALUE_MAGNITUDE_LIMIT}, ${decimal}, NULL)`;
 }

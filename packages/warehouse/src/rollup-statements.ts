@@ -66,7 +66,8 @@ function bucketPredicate(
   return `${outer} AND ${start} IN ${parameters.bind('Array(Int64)', [...options.bucketStartsMs])}`;
 }
 
-function isRawOfBuckets(options: BucketSelection, parameters: SqlParameters): string {
+/** WHERE of the raw rows of the buckets, whatever their organization. */
+export function isRawOfBuckets(options: BucketSelection, parameters: SqlParameters): string {
   return bucketPredicate(options, parameters, {
     column: 'time',
     bound: (ms) => `fromUnixTimestamp64Milli(${ms}, 'UTC')`,
