@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe } from '@jest/globals';
+import { describeCredentials } from './credentials.ts';
 import { describeEventsIn } from './events-in.ts';
 import { describeOperators } from './operators.ts';
 import { describeQuestionsOut } from './questions-out.ts';
@@ -29,6 +30,7 @@ describe(`Tidemark, ${profileUnderTest()}`, () => {
       () => system,
       () => stateDir,
     ));
+  describe('credentials', () => describeCredentials(() => system));
   describe('events in', () => describeEventsIn(() => system));
   describe('questions out', () => describeQuestionsOut(() => system));
   describe('operators', () =>

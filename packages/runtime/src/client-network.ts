@@ -1,3 +1,6 @@
+/** Of 16 bits, in an IPv6 address. */
+const GROUPS = 8;
+
 /**
  * What failures of one client are counted under: an IPv4 address, or the first 64 bits of an IPv6 address, all of which one client has.
  *
@@ -11,6 +14,6 @@ export function clientNetwork(address: string | undefined): string {
   const [head = '', tail] = (address.split('%', 1)[0] ?? '').toLowerCase().split('::');
   const groups = head === '' ? [] : head.split(':');
   const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  while (tail !== undefined && groups.length + after.length < 8) groups.push('0');
-  return `${[...groups, ...after].slice(0, 4).join(':')}::/64`;
+  const left = Array.from({ length: Math.max(0, GROUPS - groups.length - after.length) }, () => '0');
+  return `${[...groups, ...left, ...after].slice(0, GROUPS / 2).join(':')}::/64`;
 }

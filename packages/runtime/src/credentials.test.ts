@@ -1,15 +1,13 @@
 /** Credentials as they arrive: over HTTP. */
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { createAuthenticator } from './authenticator.ts';
-import { readConfig } from './config.ts';
+import { readConfig, SHARED_FIELDS } from './config.ts';
 import { createHttpServer } from './http-server.ts';
 import type { JwtIssuer } from './jwt-issuers.ts';
 import type { Fetch } from './key-set.ts';
 import { createRateLimiter } from './rate-limit.ts';
-import { SHARED_FIELDS } from './config.ts';
 import { createTelemetry } from './telemetry.ts';
 import { declareIssuers, FORBIDDEN, good, HOSTILE } from './testing-hostile-tokens.ts';
 import { createTestKey, encodePart, keyToken, TEST_NOW_SECONDS } from './testing-tokens.ts';
@@ -32,7 +30,7 @@ function setUp({ issuers, nowMs = TEST_NOW_SECONDS * 1_000, fetch }: SetUp) {
   const findKey = () => Promise.resolve(null);
   const authenticator = createAuthenticator({ findKey, tokens, rateLimiter, clock, telemetry });
   const app = createHttpServer({ log, telemetry });
-  app.get('/whoami', async (request) => authenticator.authenticate(request));
+  app.get('/whoami', (request) => authenticator.authenticate(request));
   const ask = async (headers: Readonly<Record<string, string>>) => {
     const { statusCode, body } = await app.inject({ url: '/whoami', headers });
     return { statusCode, body: JSON.parse(body) as Record<string, unknown> };
@@ -94,9 +92,12 @@ describe('docs/access.md', () => {
   it('shows a shared secret that works with the token it shows', async () => {
     const issuers = issuersOf('A shared secret');
     const code = blockOf('A shared secret', 'js');
-    const token = execFileSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' });
+    const print = jest.spyOn(globalThis.console, 'log').mockReturnValue();
+    await import(`data:text/javascript,${encodeURIComponent(code)}`);
+    const token = String(print.mock.lastCall?.[0]);
+    print.mockRestore();
     const { bearer } = setUp({ issuers, nowMs: Date.now() });
-    expect(await bearer(token.trim())).toEqual({
+    expect(await bearer(token)).toEqual({
       statusCode: 200,
       body: { organization: 'acme', role: 'viewer', credentialId: 'jwt:portal:user-17', user: 'user-17' },
     });
@@ -106,9 +107,9 @@ describe('docs/access.md', () => {
     const issuers = issuersOf('Public keys');
     const claims = JSON.parse(blockOf('The claims of a token', 'json')) as Record<string, unknown>;
     const key = createTestKey('RSA', '2026-1');
-    const asked: string[] = [];
+    const asked: unknown[] = [];
     const fetch: Fetch = async (url) => {
-      asked.push(String(url));
+      asked.push(url);
       return new Response(JSON.stringify({ keys: [key.jwk] }));
     };
     const { bearer } = setUp({ issuers, fetch });

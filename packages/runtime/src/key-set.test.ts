@@ -30,7 +30,7 @@ function setUp(answer: () => Response | Promise<Response>) {
   const telemetry = createTelemetry({ withProcessFigures: false });
   const { log, text } = createTestLog();
   const keySet = createRemoteKeySet({ name: 'id', url: URL, fetch, clock, log, telemetry });
-  const find = (kid: string) => keySet({ alg: 'ES256', kid }, { payload: '', signature: '' });
+  const find = async (kid: string) => await keySet({ alg: 'ES256', kid }, { payload: '', signature: '' });
   return { find, clock, state, telemetry, text };
 }
 

@@ -82,7 +82,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
           clockTolerance: CLOCK_TOLERANCE_SECONDS,
           currentDate: new Date(clock.nowMs()),
         });
-        return principalOf(payload, issuer);
+        return await principalOf(payload, issuer);
       } catch (error) {
         if (error instanceof errors.JOSEError) return failureOf(error);
         throw error;
