@@ -65,7 +65,7 @@ interface SectionCommon {
 export type ViewSection = SectionCommon &
   (
     | { readonly kind: 'figures' | 'series' | 'table' | 'trend'; readonly query: Template<SectionQuery> }
-    | { readonly kind: 'distribution'; readonly query: Template<DistributionQuery> }
+    | { readonly kind: 'distribution'; readonly query: Template<SectionDistribution> }
     | {
         readonly kind: 'subject';
         readonly subject: string;
@@ -83,6 +83,12 @@ export type ViewSection = SectionCommon &
 /** As `Query`; `from` and `to` may be left out on dashboards, whose reader chooses them. */
 export interface SectionQuery extends Omit<Query, 'from' | 'to' | 'metrics'> {
   readonly metrics: readonly MetricSelection[];
+  readonly from?: string;
+  readonly to?: string;
+}
+
+/** As `DistributionQuery`, with the range left out as in `SectionQuery`. */
+export interface SectionDistribution extends Omit<DistributionQuery, 'from' | 'to'> {
   readonly from?: string;
   readonly to?: string;
 }

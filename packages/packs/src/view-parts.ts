@@ -72,7 +72,6 @@ export function equal(name: string): {
 export const FILTERS: ViewParameter = {
   name: 'filters',
   type: 'filters',
-  description: 'Further conditions, as of a query, on dimensions that all metrics of the view share.',
+  description:
+    'Further conditions on the events and subjects counted, on dimensions that all metrics of the view share.',
 };
-/** Stands for the conditions of `FILTERS`. */
-export const FILTERS_GIVEN = '{filters}';

@@ -73,7 +73,6 @@ const views: readonly ViewDeclaration[] = [
         title: 'Whole range',
         query: {
           metrics: ALL_VALUES,
-          timeZone: '{timeZone}',
           filters: [{ dimension: 'name', op: 'eq', value: '{name}' }],
           compare: 'previous_period',
         },
@@ -85,7 +84,6 @@ const views: readonly ViewDeclaration[] = [
         query: {
           metrics: ['custom.value_sum', 'custom.value_avg', 'custom.value_last'],
           granularity: '{granularity}',
-          timeZone: '{timeZone}',
           filters: [{ dimension: 'name', op: 'eq', value: '{name}' }],
           fill: 'null',
         },
@@ -107,7 +105,7 @@ const dashboard: readonly ViewSection[] = [
     title: 'Measurements by name',
     query: {
       metrics: ['custom.recorded'],
-      granularity: 'hour',
+      granularity: '{granularity}',
       groupBy: ['name'],
       orderBy: { metric: 'custom.recorded', direction: 'desc' },
       limit: 8,

@@ -1,4 +1,5 @@
-import type { BaseMetric, MetricDeclaration } from '@tidemark/core';
+import type { BaseMetric, MetricDeclaration, StateMetric } from '@tidemark/core';
+import { statistics } from '../statistics.ts';
 
 const REQUESTS = {
   kind: 'base',
@@ -43,6 +44,25 @@ const volume: readonly MetricDeclaration[] = [
     direction: 'down-is-better',
     filters: [{ field: 'data.status', op: 'gte', value: 400 }],
     aggregation: 'count',
+  },
+  {
+    ...REQUESTS,
+    key: 'http.server_errors',
+    title: 'Server errors',
+    description: 'Requests answered with status 500 or above: not the fault of who asked.',
+    unit: '{request}',
+    direction: 'down-is-better',
+    filters: [{ field: 'data.status', op: 'gte', value: 500 }],
+    aggregation: 'count',
+  },
+  {
+    kind: 'derived',
+    key: 'http.throughput',
+    title: 'Throughput',
+    description: 'Requests answered a second, on average over the bucket or range.',
+    unit: '{request}/s',
+    direction: 'neutral',
+    expression: 'http.requests / seconds',
   },
   {
     kind: 'derived',
@@ -92,54 +112,54 @@ const volume: readonly MetricDeclaration[] = [
     value: 'data.user',
     aggregation: 'unique',
   },
-];
-
-const duration: readonly MetricDeclaration[] = [
   {
-    ...DURATION,
-    key: 'http.duration_avg',
-    title: 'Duration, average',
-    description: 'Mean time from request to response.',
-    aggregation: 'avg',
-  },
-  {
-    ...DURATION,
-    key: 'http.duration_min',
-    title: 'Duration, shortest',
-    description: 'The fastest answer.',
-    aggregation: 'min',
-  },
-  {
-    ...DURATION,
-    key: 'http.duration_max',
-    title: 'Duration, longest',
-    description: 'The slowest answer.',
-    aggregation: 'max',
-  },
-  {
-    ...DURATION,
-    key: 'http.duration_p50',
-    title: 'Duration, median',
-    description: 'Half of the requests were answered within this time.',
-    aggregation: 'quantile',
-    level: 0.5,
-  },
-  {
-    ...DURATION,
-    key: 'http.duration_p95',
-    title: 'Duration, p95',
-    description: '95 % of the requests were answered within this time.',
-    aggregation: 'quantile',
-    level: 0.95,
-  },
-  {
-    ...DURATION,
-    key: 'http.duration_p99',
-    title: 'Duration, p99',
-    description: '99 % of the requests were answered within this time.',
-    aggregation: 'quantile',
-    level: 0.99,
+    ...REQUESTS,
+    key: 'http.unique_devices',
+    title: 'Devices',
+    description: 'Distinct devices that asked.',
+    unit: '{device}',
+    direction: 'up-is-better',
+    value: 'data.device',
+    aggregation: 'unique',
   },
 ];
 
-export const httpMetrics: readonly MetricDeclaration[] = [...volume, ...duration];
+const duration = statistics(DURATION, 'http.duration', 'Duration', { value: 'duration', of: 'requests' }, [
+  'avg',
+  'min',
+  'max',
+  'p50',
+  'p90',
+  'p95',
+  'p99',
+]);
+
+const USERS = {
+  kind: 'state',
+  subject: 'http.user',
+  dimensions: ['user', 'device'],
+  unit: '{user}',
+  aggregation: 'count',
+} as const satisfies Partial<StateMetric>;
+
+const users: readonly MetricDeclaration[] = [
+  {
+    ...USERS,
+    key: 'http.new_users',
+    title: 'New users',
+    description: 'Users whose first request of all lies in the range.',
+    direction: 'up-is-better',
+    at: 'first_seen',
+  },
+  {
+    ...USERS,
+    key: 'http.users_last_seen',
+    title: 'Users last seen',
+    description:
+      'Users whose newest request lies in the range: of a range long ago, those who have not come back.',
+    direction: 'neutral',
+    at: 'last_seen',
+  },
+];
+
+export const httpMetrics: readonly MetricDeclaration[] = [...volume, ...duration, ...users];

@@ -1,5 +1,8 @@
 import type { DimensionDeclaration, EventTypeDeclaration, ImportMapping, Pack } from '@tidemark/core';
+import { httpDashboard } from './dashboard.ts';
 import { httpMetrics } from './metrics.ts';
+import { httpSubjects } from './subjects.ts';
+import { httpViews } from './views.ts';
 
 const dimensions: readonly DimensionDeclaration[] = [
   { key: 'service', title: 'Service', field: 'data.service', rolledUp: true },
@@ -8,7 +11,7 @@ const dimensions: readonly DimensionDeclaration[] = [
   { key: 'status', title: 'Status', field: 'data.status', rolledUp: true },
   { key: 'path', title: 'Path', field: 'data.path', rolledUp: false },
   { key: 'client', title: 'Client', field: 'data.client', rolledUp: false },
-  { key: 'user', title: 'User', field: 'data.user', rolledUp: false },
+  { key: 'user', title: 'User', field: 'data.user', rolledUp: false, isPersonal: true },
   { key: 'device', title: 'Device', field: 'data.device', rolledUp: false },
   { key: 'referrer', title: 'Referrer', field: 'data.referrer', rolledUp: false },
   { key: 'agent', title: 'User agent', field: 'data.agent', rolledUp: false },
@@ -88,7 +91,7 @@ export const http: Pack = {
   metrics: httpMetrics,
   importMappings,
   recorders: [],
-  subjects: [],
-  views: [],
-  dashboard: [],
+  subjects: httpSubjects,
+  views: httpViews,
+  dashboard: httpDashboard,
 };
