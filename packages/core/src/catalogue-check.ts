@@ -61,7 +61,8 @@ export function checkPacks(packs: readonly Pack[]): CheckedPacks {
   return { faults, expressions };
 }
 
-function checkPack(pack: Pack, at: string, report: Report): void {
+/** What one pack says, but for what its expressions and views name: that may be of other packs. */
+export function checkPack(pack: Pack, at: string, report: Report): void {
   if (!PACK_KEY.test(pack.key)) report(`${at}/key`, `${quote(pack.key)} is no pack key (a-z 0-9 _)`);
   const eventTypes = new Set(pack.eventTypes.map(({ type }) => type));
   pack.eventTypes.forEach(({ fields }, t) =>
@@ -131,7 +132,8 @@ function checkDoors(pack: Pack, eventTypes: ReadonlySet<string>, at: string, rep
   });
 }
 
-function checkDerivedMetrics(packs: readonly Pack[], report: Report): Map<string, Expression> {
+/** Pointers as of `checkPacks`. Returns the expressions that can be read, by key of the metric. */
+export function checkDerivedMetrics(packs: readonly Pack[], report: Report): Map<string, Expression> {
   const places = new Map<string, string>();
   const expressions = new Map<string, Expression>();
   const known = new Set(packs.flatMap((pack) => pack.metrics.map(({ key }) => key)));

@@ -20,6 +20,7 @@ export * from './ledger.ts';
 export * from './measure.ts';
 export * from './metric.ts';
 export * from './organization.ts';
+export * from './own-metric.ts';
 export * from './query.ts';
 export * from './subject.ts';
 export * from './tier.ts';
