@@ -1,4 +1,7 @@
+export { createAnswers, type AnswersOptions } from './answers/answers.ts';
+export { createFlushFeed } from './answers/flush-feed.ts';
 export type { Answered, Answers, Asker, AskOptions, Flush, FlushFeed } from './answers/port.ts';
+export { withRecentProgress } from './answers/recent-progress.ts';
 export { createQueryEngine, type QueryEngine, type QueryEngineOptions } from './engine.ts';
 export { answerView, type SubjectAnswer, type ViewAnswer, type ViewSources } from './views/answer-view.ts';
 export { DEFAULT_STATEMENT_LIMITS, type StatementLimits } from './limits.ts';

@@ -133,6 +133,50 @@ export const TELEMETRY = {
     meaning: 'Requests refused because of the backlog, of a fair share or of the number of waits',
     labels: ['reason'],
   },
+  tidemark_gateway_answers_total: {
+    kind: 'counter',
+    unit: 'answers',
+    meaning: 'Answers by where they came from: cache, engine, joined (to one under way) or bypass',
+    labels: ['source'],
+  },
+  tidemark_gateway_answer_kept_bytes_total: {
+    kind: 'counter',
+    unit: 'bytes',
+    meaning: 'Answers put into the cache',
+  },
+  tidemark_gateway_answers_unkept_total: {
+    kind: 'counter',
+    unit: 'answers',
+    meaning: 'Answers too large to be kept',
+  },
+  tidemark_gateway_answer_cache_failures_total: {
+    kind: 'counter',
+    unit: 'operations',
+    meaning: 'Times the cache did not answer, or held something else: get, set or foreign',
+    labels: ['operation'],
+  },
+  tidemark_gateway_answer_refreshes_total: {
+    kind: 'counter',
+    unit: 'refreshes',
+    meaning: 'Hot answers computed ahead of being asked for: done, failed or dropped',
+    labels: ['outcome'],
+  },
+  tidemark_gateway_flush_lag_records: {
+    kind: 'gauge',
+    unit: 'records',
+    meaning: 'Flushes in the bus that this process has not taken in yet',
+  },
+  tidemark_gateway_flush_partitions_unknown: {
+    kind: 'gauge',
+    unit: 'partitions',
+    meaning:
+      'Partitions of the flushes that are not read up to date: answers of their organizations are not kept',
+  },
+  tidemark_gateway_flush_feed_failures_total: {
+    kind: 'counter',
+    unit: 'attempts',
+    meaning: 'Attempts to read the flushes that failed and are repeated',
+  },
   tidemark_aggregator_events_total: {
     kind: 'counter',
     unit: 'events',

@@ -24,7 +24,7 @@ export function organization(name: string): OrganizationId {
   return id;
 }
 
-export const ACME: Asker = { organization: organization('acme'), role: 'viewer' };
+export const ACME: Asker = { organization: organization('acme'), role: 'viewer', user: null };
 
 export interface Row {
   readonly organization: OrganizationId;
@@ -69,6 +69,8 @@ export interface Process {
   readonly computations: Computation[];
   /** How many were ever begun. */
   begun: number;
+  /** In every answer, to make it large. */
+  dimensionText: string;
   /** Whether versions are known. */
   isKnown: boolean;
   readonly counted: ReadonlyMap<string, number>;
@@ -92,7 +94,8 @@ export function createProcess(
   let position = 0;
   let isAtOnce = false;
   const engine: QueryEngine = {
-    resolve: ({ role }, query, nowMs) => resolveQuery(query, { catalogue: CATALOGUE, role, nowMs }),
+    resolve: ({ role, user }, query, nowMs) =>
+      resolveQuery(query, { catalogue: CATALOGUE, role, user, nowMs }),
     ask(asker, query, { signal, nowMs = world.nowMs } = {}) {
       process.begun += 1;
       const { fromMs, toMs } = engine.resolve(asker, query, nowMs);
@@ -108,7 +111,7 @@ export function createProcess(
           finish() {
             this.read();
             computations.splice(computations.indexOf(this), 1);
-            resolve(answerOf(value ?? 0, { fromMs, toMs, completeThrough }));
+            resolve(answerOf(value ?? 0, { fromMs, toMs, completeThrough, text: process.dimensionText }));
           },
           fail(error) {
             computations.splice(computations.indexOf(this), 1);
@@ -147,6 +150,7 @@ export function createProcess(
     answers,
     computations,
     begun: 0,
+    dimensionText: '',
     isKnown: true,
     counted,
     follow(flushesMax = Number.POSITIVE_INFINITY) {
@@ -170,13 +174,14 @@ export function createProcess(
 
 function answerOf(
   value: number,
-  { fromMs, toMs, completeThrough }: { fromMs: number; toMs: number; completeThrough: string },
+  options: { fromMs: number; toMs: number; completeThrough: string; text: string },
 ): Answer {
+  const { fromMs, toMs, completeThrough, text } = options;
   const start = new Date(fromMs).toISOString();
   const end = new Date(toMs).toISOString();
   const partial = end > completeThrough;
   return {
-    series: [{ metric: 'shop.orders', dimensions: {}, points: [{ start, end, value, partial }] }],
+    series: [{ metric: 'shop.orders', dimensions: { text }, points: [{ start, end, value, partial }] }],
     from: start,
     to: end,
     granularity: null,
@@ -202,14 +207,4 @@ export function questionOf(fromMinute: number, toMinute: number): Query {
 /** Until everything has gone as far as it can without help from outside. */
 export async function settle(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Until the condition holds: caches of other processes answer when they do. */
-export async function waitFor(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const TURNS_MAX = 2_000;
-  for (let turn = 0; turn < TURNS_MAX; turn += 1) {
-    if (await condition()) return;
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-  throw new Error('the condition never came true');
 }
