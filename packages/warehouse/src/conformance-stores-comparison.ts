@@ -7,7 +7,8 @@ import { eventBatch, eventRow } from './conformance-stores-rows.ts';
 import { COUNTS, createRollupWriter, MEASURES, TIMEOUT_MS } from './conformance-stores-writer.ts';
 import type { Stores } from './conformance-stores-opened.ts';
 import { ROLLUP_TABLE, STATE_COLUMNS } from './measure-sql.ts';
-import { DIFFERENCES_SHOWN_MAX, MEASURES_PER_STATEMENT_MAX } from './rollups.ts';
+import { measuresByStatement } from './rollup-statements.ts';
+import { DIFFERENCES_SHOWN_MAX } from './rollups.ts';
 
 const range = (length: number) => Array.from({ length }, (_, index) => index);
 const QUANTILES = MEASURES[1] ?? COUNTS;
@@ -209,10 +210,18 @@ export function describeComparison(current: () => Stores): void {
       );
       expect(await compare(organization, { measures: [COUNTS] })).toHaveLength(plans.length);
       expect(await compare(organization, { measures: MEASURES })).toHaveLength(DIFFERENCES_SHOWN_MAX);
-      const many = range(MEASURES_PER_STATEMENT_MAX).map((index) =>
-        measureOf({ aggregation: 'count', filters: [{ field: 'data.x', op: 'eq', value: index }] }),
+      const many = range(150).map((index) =>
+        measureOf({
+          aggregation: 'sum',
+          value: 'data.x',
+          filters: [{ field: 'data.x', op: 'eq', value: index }],
+        }),
       );
-      const differences = await compare(organization, { measures: [COUNTS, ...many, TEXTS] });
+      const last = measureOf({ aggregation: 'count', dimensions: { plan: 'data.plan' } });
+      const measures = [COUNTS, ...many, last];
+      const selection = { organization, tier: '1m', bucketStartsMs: [NOON_MS], measures } as const;
+      expect(measuresByStatement(selection).length).toBeGreaterThan(1);
+      const differences = await compare(organization, { measures });
       expect(differences).toHaveLength(DIFFERENCES_SHOWN_MAX);
       expect(new Set(differences.map(({ measure }) => measure)).size).toBe(2);
     });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { MINUTE_MS } from '@tidemark/core';
+import type { FieldCondition } from '@tidemark/core';
 import {
   eventBatch,
   eventRow,
@@ -9,9 +10,10 @@ import {
   organizationId,
   TYPE,
 } from './conformance-stores-rows.ts';
+import { aggregateRaw } from './conformance-stores-states.ts';
 import { COUNTS, createRollupWriter, MEASURES, SUMS, TIMEOUT_MS } from './conformance-stores-writer.ts';
 import type { Stores } from './conformance-stores-opened.ts';
-import { MEASURES_PER_STATEMENT_MAX } from './rollups.ts';
+import { measuresByStatement } from './rollup-statements.ts';
 
 const range = (length: number) => Array.from({ length }, (_, index) => index);
 
@@ -114,13 +116,15 @@ export function describeRollupStore(current: () => Stores): void {
     it('are made of measures whose events are there, however many are declared', async () => {
       const organization = organizationId();
       await store(organization, [eventAt(NOON_MS, { value: 5 })]);
-      const measures = range(MEASURES_PER_STATEMENT_MAX + 5).map((index) =>
+      const measures = range(150).map((index) =>
         measureOf({
           aggregation: 'sum',
           value: 'data.amount',
           filters: [{ field: 'data.amount', op: 'lt', value: index }],
         }),
       );
+      const selection = { organization, tier: '1m', bucketStartsMs: [NOON_MS], measures } as const;
+      expect(measuresByStatement(selection).length).toBeGreaterThan(1);
       const strange = measureOf({ aggregation: 'count', eventTypes: ['other.happened'] });
       const bucketStartsMs = [NOON_MS];
       expect(await recompute(organization, { bucketStartsMs, measures: [strange, ...measures] })).toBe(
@@ -133,6 +137,48 @@ export function describeRollupStore(current: () => Stores): void {
       }
       expect(await recompute(organization, { bucketStartsMs, measures: [strange] })).toBe(0);
       expect(await recompute(organization, { bucketStartsMs: [] })).toBe(0);
+    });
+
+    it('are the same whatever measures are made with them', async () => {
+      const organization = organizationId();
+      const dimensions = { plan: 'data.plan' } as const;
+      const filters = (value: string): FieldCondition[] => [{ field: 'data.plan', op: 'eq', value }];
+      const together = [
+        measureOf({ aggregation: 'quantile', value: 'data.amount', dimensions }),
+        measureOf({ aggregation: 'last', value: 'data.amount', dimensions, filters: filters('free') }),
+        measureOf({ aggregation: 'last', value: 'data.amount', dimensions, filters: filters('paid') }),
+        measureOf({ aggregation: 'unique', value: 'data.amount', dimensions, filters: filters('paid') }),
+        measureOf({ aggregation: 'count', dimensions, filters: filters('paid') }),
+        measureOf({ aggregation: 'count', dimensions, filters: filters('nobody') }),
+        measureOf({ aggregation: 'sum', value: 'data.amount', filters: filters('free') }),
+      ];
+      await store(organization, [
+        eventAt(NOON_MS, { value: '1.5', dimensions: ['free', ''] }),
+        eventAt(NOON_MS + 1, { value: '2.5', dimensions: ['free', ''] }),
+        eventAt(NOON_MS + 2, { value: '-4', dimensions: ['paid', ''] }),
+        eventAt(NOON_MS + 3, { value: 'none', dimensions: ['paid', ''] }),
+        eventAt(NOON_MS + 4, { value: 'none', dimensions: ['gone', ''] }),
+      ]);
+      await recompute(organization, { bucketStartsMs: [NOON_MS], measures: together });
+      const shown: [number, string, string | null][][] = [];
+      for (const measure of together) {
+        const rows = await rollupOf({ organization, measure });
+        expect(rows).toEqual(await aggregateRaw(current().warehouse, { organization, measure, tier: '1m' }));
+        shown.push(rows.map(({ dimensions: [plan = ''], events, last }) => [events, plan, last]));
+      }
+      expect(shown).toEqual([
+        [
+          [2, 'free', '2.5'],
+          [1, 'gone', null],
+          [2, 'paid', '-4'],
+        ],
+        [[2, 'free', '2.5']],
+        [[2, 'paid', '-4']],
+        [[2, 'paid', null]],
+        [[2, 'paid', null]],
+        [],
+        [[2, '', '2.5']],
+      ]);
     });
 
     it('count each event of several types once', async () => {

@@ -3,7 +3,7 @@
  * and both are merged and finished with it: that is why a number does not change when its bucket closes.
  *
  * A *state row* holds, for one output bucket and one combination of dimension values, the columns of `STATE_COLUMNS`. Raw gives state
- * rows by aggregation (`rawStateColumns`), a rollup by reading (`ROLLUP_STATE_COLUMNS`); `MERGED_COLUMNS` merges either.
+ * rows by aggregation (`rawStateExpressions`), a rollup by reading (`STATE_COLUMNS`); `MERGED_COLUMNS` merges either.
  *
  * Everything that comes from a declaration or a question is either an identifier checked against a grammar or a bound parameter.
  */
@@ -117,11 +117,23 @@ export function conditionSql(
 
 /** WHERE of the raw rows that feed a measure. The organization is not optional. */
 export function rawPredicate(measure: Measure, organization: string, parameters: SqlParameters): string {
-  return [
-    `organization = ${parameters.bind('String', organization)}`,
-    `type IN (${measure.eventTypes.map((type) => parameters.bind('String', type)).join(', ')})`,
-    ...measure.filters.map((filter) => conditionSql(textOf(filter.field), filter, parameters)),
-  ].join(' AND ');
+  const isOfTypes = rawOfTypes(measure.eventTypes, organization, parameters);
+  return [isOfTypes, ...filterConditions(measure.filters, parameters)].join(' AND ');
+}
+
+/** WHERE of the raw rows of some types. The organization is not optional. */
+export function rawOfTypes(
+  eventTypes: readonly string[],
+  organization: string,
+  parameters: SqlParameters,
+): string {
+  const types = eventTypes.map((type) => parameters.bind('String', type));
+  return `organization = ${parameters.bind('String', organization)} AND type IN (${types.join(', ')})`;
+}
+
+/** One condition a filter, over raw rows; neither is ever null. */
+export function filterConditions(filters: readonly FieldCondition[], parameters: SqlParameters): string[] {
+  return filters.map((filter) => conditionSql(textOf(filter.field), filter, parameters));
 }
 
 /** WHERE of the rollup rows of a measure, the emptied ones left out: read with FINAL. The organization is not optional. */
@@ -143,33 +155,72 @@ export const STATE_COLUMNS = [
   'unique_state',
 ] as const;
 
-/** `expression AS column` for each of `STATE_COLUMNS`, aggregating raw rows. Each is the same in whatever order the rows come. */
-export function rawStateColumns(measure: Measure): string {
-  const number = measure.valueKind === 'number' && measure.value !== null ? 'value' : null;
-  const present = number === null ? 'false' : 'isNotNull(value)';
-  const decimal = number ?? `CAST(NULL, 'Nullable(Decimal(38, 12))')`;
-  const text = measure.valueKind === 'text' && measure.value !== null ? 'value' : `''`;
-  const sketched = measure.quantileSketch ? present : 'false';
-  return [
-    'count() AS events',
-    measure.valueKind === 'text'
-      ? `countIf(value != '') AS value_count`
-      : `countIf(${present}) AS value_count`,
-    `sum(ifNull(${decimal}, toDecimal128(0, 12))) AS value_sum`,
-    `min(${decimal}) AS value_min`,
-    `max(${decimal}) AS value_max`,
-    `argMaxIf(${decimal}, (time, id, ${decimal}), ${present}) AS value_last`,
-    `maxIf(time, ${present}) AS last_time`,
-    `argMaxIf(id, (time, id), ${present}) AS last_id`,
-    `quantilesDDStateIf(${QUANTILE_RELATIVE_ERROR}, 0.5)(toFloat64(ifNull(${decimal}, toDecimal128(0, 12))) * ${SKETCH_SCALE}, ${sketched}) AS quantile_state`,
-    `uniqCombined64StateIf(${UNIQUE_PRECISION})(${text}, ${text} != '') AS unique_state`,
-  ].join(',\n    ');
+type StateColumn = (typeof STATE_COLUMNS)[number];
+
+/** What a state row holds that no event has come to, of the types of the columns. */
+export const EMPTY_STATE: Readonly<Record<StateColumn, string>> = {
+  events: 'toUInt64(0)',
+  value_count: 'toUInt64(0)',
+  value_sum: 'toDecimal128(0, 12)',
+  value_min: `CAST(NULL, 'Nullable(Decimal(38, 12))')`,
+  value_max: `CAST(NULL, 'Nullable(Decimal(38, 12))')`,
+  value_last: `CAST(NULL, 'Nullable(Decimal(38, 12))')`,
+  last_time: `toDateTime64(0, 9, 'UTC')`,
+  last_id: `''`,
+  quantile_state: `arrayReduce('quantilesDDState(${QUANTILE_RELATIVE_ERROR}, 0.5)', CAST([], 'Array(Float64)'))`,
+  unique_state: `arrayReduce('uniqCombined64State(${UNIQUE_PRECISION})', CAST([], 'Array(String)'))`,
+};
+
+/**
+ * SQL of each of `STATE_COLUMNS`, aggregating raw rows: the same in whatever order the rows come. What a measure does not keep is
+ * constant, so it costs nothing.
+ *
+ * @param value the column that holds `rawValue` of the measure
+ * @param condition the column that is true for the rows of the measure; null when all rows are
+ */
+export function rawStateExpressions(
+  measure: Measure,
+  { value, condition }: { readonly value: string; readonly condition: string | null },
+): Readonly<Record<StateColumn, string>> {
+  const events = condition === null ? 'count()' : `countIf(${condition})`;
+  if (measure.value === null) return { ...EMPTY_STATE, events };
+  const hasValue = measure.valueKind === 'text' ? `${value} != ''` : `isNotNull(${value})`;
+  const present = condition === null ? hasValue : `${condition} AND ${hasValue}`;
+  const counted = { ...EMPTY_STATE, events, value_count: `countIf(${present})` };
+  if (measure.valueKind === 'text') {
+    return { ...counted, unique_state: `uniqCombined64StateIf(${UNIQUE_PRECISION})(${value}, ${present})` };
+  }
+  // One aggregation for the engine: it sees that the three read the same
+  const last = `maxIf((time, id, ${value}), ${present})`;
+  const scaled = `toFloat64(ifNull(${value}, toDecimal128(0, 12))) * ${SKETCH_SCALE}`;
+  const sketch = `quantilesDDStateIf(${QUANTILE_RELATIVE_ERROR}, 0.5)(${scaled}, ${present})`;
+  return {
+    ...counted,
+    value_sum: `sumIf(ifNull(${value}, toDecimal128(0, 12)), ${present})`,
+    value_min: `minIf(${value}, ${present})`,
+    value_max: `maxIf(${value}, ${present})`,
+    value_last: `tupleElement(${last}, 3)`,
+    last_time: `tupleElement(${last}, 1)`,
+    last_id: `tupleElement(${last}, 2)`,
+    ...(measure.quantileSketch ? { quantile_state: sketch } : {}),
+  };
 }
 
-/** The measure's value as a column named `value` of a subquery over raw; constant when the measure reads none. */
+/** `expression AS column` for each of `STATE_COLUMNS`, aggregating the raw rows of one measure, its value in a column `value`. */
+export function rawStateColumns(measure: Measure): string {
+  const expressions = rawStateExpressions(measure, { value: 'value', condition: null });
+  return STATE_COLUMNS.map((column) => `${expressions[column]} AS ${column}`).join(',\n    ');
+}
+
+/** The measure's value of one raw row: Nullable(Decimal(38, 12)), or text that is '' when absent; '' when it reads none. */
+export function rawValue(measure: Measure): string {
+  if (measure.value === null) return `''`;
+  return measure.valueKind === 'text' ? textOf(measure.value) : numberOf(measure.value);
+}
+
+/** The measure's value as a column named `value` of a subquery over raw. */
 export function rawValueColumn(measure: Measure): string {
-  if (measure.value === null) return `'' AS value`;
-  return `${measure.valueKind === 'text' ? textOf(measure.value) : numberOf(measure.value)} AS value`;
+  return `${rawValue(measure)} AS value`;
 }
 
 /** `expression AS column` for each of `STATE_COLUMNS`, merging state rows. Finish with `finishedColumns`. */
@@ -182,10 +233,6 @@ export const MERGED_COLUMNS = {
   last: 'argMaxIf(value_last, (last_time, last_id, value_last), isNotNull(value_last))',
   unique: `uniqCombined64Merge(${UNIQUE_PRECISION})(unique_state)`,
 } as const;
-
-/** States without a value, of the types of their columns. */
-export const EMPTY_QUANTILE_STATE = `arrayReduce('quantilesDDState(${QUANTILE_RELATIVE_ERROR}, 0.5)', CAST([], 'Array(Float64)'))`;
-export const EMPTY_UNIQUE_STATE = `arrayReduce('uniqCombined64State(${UNIQUE_PRECISION})', CAST([], 'Array(String)'))`;
 
 /** The scaled quantiles of one state, without aggregating rows. */
 export function scaledQuantilesOf(state: string, levels: readonly number[]): string {

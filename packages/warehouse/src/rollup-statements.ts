@@ -2,19 +2,15 @@
 import { assertThat, TIER_WIDTH_MS } from '@tidemark/core';
 import type { Measure, OrganizationId, Tier } from '@tidemark/core';
 import {
-  EMPTY_QUANTILE_STATE,
-  EMPTY_UNIQUE_STATE,
+  EMPTY_STATE,
   RAW_TIME_MS,
-  rawPredicate,
-  rawStateColumns,
-  rawValueColumn,
   ROLLUP_BUCKET_MS,
   ROLLUP_TABLE,
   SqlParameters,
   STATE_COLUMNS,
-  textOf,
 } from './measure-sql.ts';
 import type { Statement } from './port.ts';
+import { combinationsOf, combinedStates } from './raw-states.ts';
 
 /** Buckets of one tier of one organization. */
 export interface BucketSelection {
@@ -29,6 +25,9 @@ interface Writing extends BucketSelection {
   readonly version: bigint;
   readonly timeoutMs: number;
 }
+
+/** An engine reads at most 256 KiB of one statement; the rest is for what stands around the states. */
+const RAW_STATES_CHARACTERS_MAX = 192 * 1024;
 
 const INSERT_SETTINGS = { max_partitions_per_insert_block: 0, insert_deduplicate: 0, async_insert: 0 };
 
@@ -132,34 +131,39 @@ GROUP BY start`,
   };
 }
 
-/** State rows (measure, bucket, dimensions, `STATE_COLUMNS`) that raw gives for the buckets, one SELECT a measure. */
+/** State rows (measure, bucket, dimensions, `STATE_COLUMNS`) that raw gives for the buckets, one SELECT a combination. */
 export function rawStates(
   options: BucketSelection & { readonly measures: readonly Measure[] },
   parameters: SqlParameters,
 ): string {
-  const width = TIER_WIDTH_MS[options.tier];
-  const isInBucket = isRawOfBuckets(options, parameters);
-  const selects = options.measures.map((measure) => {
-    const dimensions = measure.dimensions.filter((dimension) => dimension.rolledUp);
-    const values = dimensions.map((dimension) => textOf(dimension.field)).join(', ');
-    return `SELECT
-    ${parameters.bind('String', measure.fingerprint)} AS measure,
-    toDateTime(bucket_s, 'UTC') AS bucket,
-    dimensions,
-    ${rawStateColumns(measure)}
-  FROM (
-    SELECT
-      time, id,
-      intDiv(${RAW_TIME_MS}, ${width}) * ${width / 1000} AS bucket_s,
-      ${dimensions.length === 0 ? `CAST([], 'Array(String)')` : `[${values}]`} AS dimensions,
-      ${rawValueColumn(measure)}
-    FROM events
-    WHERE ${rawPredicate(measure, options.organization, parameters)}
-      AND ${isInBucket}
-  )
-  GROUP BY bucket_s, dimensions`;
-  });
-  return selects.join('\n  UNION ALL\n  ');
+  const source = { ...options, isInBucket: isRawOfBuckets(options, parameters) };
+  return combinationsOf(options.measures)
+    .map((measures) => combinedStates(measures, source, parameters))
+    .join('\n  UNION ALL\n  ');
+}
+
+/**
+ * The measures in lists, combination by combination, whose `rawStates` take at most `RAW_STATES_CHARACTERS_MAX` or are of one measure.
+ * Measures together take no more than each for itself.
+ */
+export function measuresByStatement(
+  options: BucketSelection & { readonly measures: readonly Measure[] },
+): readonly (readonly Measure[])[] {
+  const source = { ...options, isInBucket: isRawOfBuckets(options, new SqlParameters()) };
+  const lists: Measure[][] = [];
+  let characters = 0;
+  for (const measure of combinationsOf(options.measures).flat()) {
+    const added = combinedStates([measure], source, new SqlParameters()).length;
+    const list = lists.at(-1);
+    if (list === undefined || characters + added > RAW_STATES_CHARACTERS_MAX) {
+      lists.push([measure]);
+      characters = added;
+    } else {
+      list.push(measure);
+      characters += added;
+    }
+  }
+  return lists;
 }
 
 function insertInto(tier: Tier): string {
@@ -193,8 +197,7 @@ export function vanishStatement(options: Writing): Statement {
   const isOfBuckets = rollupsOfBuckets(options, parameters);
   return {
     sql: `${insertInto(options.tier)}
-SELECT organization, measure, bucket, dimensions, 0, 0, toDecimal128(0, 12), NULL, NULL, NULL,
-  toDateTime64(0, 9, 'UTC'), '', ${EMPTY_QUANTILE_STATE}, ${EMPTY_UNIQUE_STATE}, ${version}
+SELECT organization, measure, bucket, dimensions, ${STATE_COLUMNS.map((column) => EMPTY_STATE[column]).join(', ')}, ${version}
 FROM ${ROLLUP_TABLE[options.tier]} FINAL
 WHERE ${isOfBuckets}
     AND version < ${version}`,

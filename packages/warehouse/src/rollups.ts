@@ -13,6 +13,7 @@ import {
   type RollupDifference,
 } from './rollup-comparison.ts';
 import {
+  measuresByStatement,
   recomputeStatement,
   rowsOfBuckets,
   typesPresent,
@@ -27,16 +28,13 @@ export interface RecomputeOptions extends BucketSelection {
   readonly timeoutMs: number;
 }
 
-/** An engine reads at most 256 KiB of one statement, and a measure takes about 1.5 KiB of it. */
-export const MEASURES_PER_STATEMENT_MAX = 64;
-
 /** Most that one call of `compare` gives. */
 export const DIFFERENCES_SHOWN_MAX = 1_000;
 
 export interface RollupStore {
   /**
-   * Recomputes the buckets from raw, `MEASURES_PER_STATEMENT_MAX` measures in one INSERT SELECT, then empties the rows of combinations
-   * that raw no longer has. Idempotent; what was written before a failure is right and stays. Returns how many measures had events.
+   * Recomputes the buckets from raw, as many measures in one INSERT SELECT as its text may hold, then empties the rows of dimensions that
+   * raw no longer has. Idempotent; what was written before a failure is right and stays. Returns how many measures had events.
    * @throws warehouse-unavailable, query-timeout
    */
   recompute(options: RecomputeOptions): Promise<number>;
@@ -64,7 +62,7 @@ export function createRollupStore(warehouse: WarehouseExecutor): RollupStore {
     async recompute(options) {
       if (options.bucketStartsMs.length === 0 || options.measures.length === 0) return 0;
       const measures = await measuresPresent(warehouse, options);
-      for (const some of chunksOf(measures)) {
+      for (const some of measuresByStatement({ ...options, measures })) {
         await warehouse.command(recomputeStatement({ ...options, measures: some }));
       }
       await warehouse.command(vanishStatement(options));
@@ -72,17 +70,21 @@ export function createRollupStore(warehouse: WarehouseExecutor): RollupStore {
     },
     async compare(options) {
       if (options.bucketStartsMs.length === 0 || options.measures.length === 0) return [];
-      const present = new Set(await measuresPresent(warehouse, options));
+      const present = await measuresPresent(warehouse, options);
+      const absent = options.measures.filter((measure) => !present.includes(measure));
       const differences: RollupDifference[] = [];
       const counted = await warehouse.query<{ start: string; rows: string }>(rowsOfBuckets(options));
       const rowsOf = new Map(counted.map(({ start, rows }) => [Number(start), Number(rows)]));
       for (const bucketStartsMs of bucketsByRows(options.bucketStartsMs, rowsOf)) {
-        for (const measures of chunksOf(options.measures)) {
+        const buckets = { ...options, bucketStartsMs };
+        const [first = [], ...others] = measuresByStatement({ ...buckets, measures: present });
+        for (const measuresInRaw of [first, ...others]) {
           const rowsMax = DIFFERENCES_SHOWN_MAX - differences.length;
           if (rowsMax === 0) return differences;
-          const measuresInRaw = measures.filter((measure) => present.has(measure));
+          // Measures without raw rows add nothing to the text: they go with the first
+          const measures = measuresInRaw === first ? [...absent, ...first] : measuresInRaw;
           const rows = await warehouse.query<ComparedRow>(
-            compareStatement({ ...options, bucketStartsMs, measures, measuresInRaw, rowsMax }),
+            compareStatement({ ...buckets, measures, measuresInRaw, rowsMax }),
           );
           differences.push(...rows.map(toDifference));
         }
@@ -120,12 +122,4 @@ async function measuresPresent(
   const rows = await warehouse.query<{ type: string }>(typesPresent(options));
   const types = new Set(rows.map((row) => row.type));
   return options.measures.filter((measure) => measure.eventTypes.some((type) => types.has(type)));
-}
-
-function chunksOf(measures: readonly Measure[]): (readonly Measure[])[] {
-  const chunks: (readonly Measure[])[] = [];
-  for (let start = 0; start < measures.length; start += MEASURES_PER_STATEMENT_MAX) {
-    chunks.push(measures.slice(start, start + MEASURES_PER_STATEMENT_MAX));
-  }
-  return chunks;
 }
