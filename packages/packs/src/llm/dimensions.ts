@@ -13,6 +13,6 @@ export const llmDimensions: readonly DimensionDeclaration[] = [
   { key: 'page', title: 'Page', field: 'data.page', rolledUp: false },
   { key: 'element', title: 'Element', field: 'data.element', rolledUp: false },
   { key: 'referrer', title: 'Referrer', field: 'data.referrer', rolledUp: false },
-  { key: 'user', title: 'User', field: 'data.user', rolledUp: false },
+  { key: 'user', title: 'User', field: 'data.user', rolledUp: false, isPersonal: true },
   { key: 'session', title: 'Session', field: 'data.session', rolledUp: false },
 ];

@@ -1,4 +1,5 @@
 import type { BaseMetric, MetricDeclaration } from '@tidemark/core';
+import { statistics } from '../statistics.ts';
 
 /** What the servers were under (processor, memory, database) is for admins; what callers felt is for every reader. */
 const CALLS = {
@@ -44,36 +45,21 @@ export const endpointMetrics: readonly MetricDeclaration[] = [
     expression: 'llm.endpoint_errors / llm.endpoint_calls * 100',
   },
   {
-    ...RESPONSE_TIME,
-    key: 'llm.response_time_avg',
-    title: 'Response time, average',
-    description: 'Mean response time of endpoints.',
-    aggregation: 'avg',
+    kind: 'derived',
+    key: 'llm.throughput',
+    title: 'Throughput',
+    description: 'Calls of endpoints a second, on average over the bucket or range.',
+    unit: '{call}/s',
+    direction: 'neutral',
+    expression: 'llm.endpoint_calls / seconds',
   },
-  {
-    ...RESPONSE_TIME,
-    key: 'llm.response_time_p50',
-    title: 'Response time, median',
-    description: 'Half of the calls were answered within this time.',
-    aggregation: 'quantile',
-    level: 0.5,
-  },
-  {
-    ...RESPONSE_TIME,
-    key: 'llm.response_time_p95',
-    title: 'Response time, p95',
-    description: '95 % of the calls were answered within this time.',
-    aggregation: 'quantile',
-    level: 0.95,
-  },
-  {
-    ...RESPONSE_TIME,
-    key: 'llm.response_time_p99',
-    title: 'Response time, p99',
-    description: '99 % of the calls were answered within this time.',
-    aggregation: 'quantile',
-    level: 0.99,
-  },
+  ...statistics(
+    RESPONSE_TIME,
+    'llm.response_time',
+    'Response time',
+    { value: 'response time', of: 'calls' },
+    ['avg', 'max', 'p50', 'p95', 'p99'],
+  ),
   {
     ...CALLS,
     key: 'llm.cpu_avg',

@@ -1,10 +1,19 @@
-import type { BaseMetric, MetricDeclaration } from '@tidemark/core';
+import type { BaseMetric, MetricDeclaration, StateMetric } from '@tidemark/core';
+import { statistics } from '../statistics.ts';
 
 const USES = {
   kind: 'base',
   eventTypes: ['feature.used'],
   dimensions: ['feature', 'action', 'user', 'session'],
 } as const satisfies Partial<BaseMetric>;
+
+const USERS = {
+  kind: 'state',
+  subject: 'llm.user',
+  unit: '{user}',
+  aggregation: 'count',
+  dimensions: ['user'],
+} as const satisfies Partial<StateMetric>;
 
 export const featureMetrics: readonly MetricDeclaration[] = [
   {
@@ -45,14 +54,28 @@ export const featureMetrics: readonly MetricDeclaration[] = [
     direction: 'down-is-better',
     expression: 'llm.feature_errors / llm.feature_uses * 100',
   },
+  ...statistics(
+    { ...USES, unit: 'ms', direction: 'down-is-better', value: 'data.duration_ms' },
+    'llm.feature_duration',
+    'Feature duration',
+    { value: 'duration', of: 'uses of features' },
+    ['avg', 'p95'],
+  ),
   {
-    ...USES,
-    key: 'llm.feature_duration_avg',
-    title: 'Feature duration, average',
-    description: 'Mean time a use of a feature took.',
-    unit: 'ms',
-    direction: 'down-is-better',
-    value: 'data.duration_ms',
-    aggregation: 'avg',
+    ...USERS,
+    key: 'llm.new_users',
+    title: 'New users',
+    description: 'Users whose first event of all lies in the range.',
+    direction: 'up-is-better',
+    at: 'first_seen',
+  },
+  {
+    ...USERS,
+    key: 'llm.users_last_seen',
+    title: 'Users last seen',
+    description:
+      'Users whose newest event lies in the range: of a range long ago, those who have not come back.',
+    direction: 'neutral',
+    at: 'last_seen',
   },
 ];

@@ -1,4 +1,5 @@
 import type { BaseMetric, MetricDeclaration } from '@tidemark/core';
+import { statistics } from '../statistics.ts';
 
 /** Cost and capacity are for admins; volume, tokens, errors and latency for every reader. */
 const REQUESTS = {
@@ -197,6 +198,16 @@ const cost: readonly MetricDeclaration[] = [
   },
   {
     kind: 'derived',
+    key: 'llm.unused_capacity_share',
+    title: 'Unused capacity, share',
+    description: 'Share of the capacity paid for that was not made use of.',
+    unit: '%',
+    direction: 'down-is-better',
+    role: 'admin',
+    expression: '(llm.allocated_capacity - llm.used_capacity) / llm.allocated_capacity * 100',
+  },
+  {
+    kind: 'derived',
     key: 'llm.capacity_utilisation',
     title: 'Capacity utilisation',
     description: 'Share of the capacity paid for that was made use of.',
@@ -207,38 +218,12 @@ const cost: readonly MetricDeclaration[] = [
   },
 ];
 
-const latency: readonly MetricDeclaration[] = [
-  {
-    ...LATENCY,
-    key: 'llm.latency_avg',
-    title: 'Latency, average',
-    description: 'Mean time from asking a model to its last token.',
-    aggregation: 'avg',
-  },
-  {
-    ...LATENCY,
-    key: 'llm.latency_p50',
-    title: 'Latency, median',
-    description: 'Half of the model calls took at most this long.',
-    aggregation: 'quantile',
-    level: 0.5,
-  },
-  {
-    ...LATENCY,
-    key: 'llm.latency_p95',
-    title: 'Latency, p95',
-    description: '95 % of the model calls took at most this long.',
-    aggregation: 'quantile',
-    level: 0.95,
-  },
-  {
-    ...LATENCY,
-    key: 'llm.latency_p99',
-    title: 'Latency, p99',
-    description: '99 % of the model calls took at most this long.',
-    aggregation: 'quantile',
-    level: 0.99,
-  },
-];
+const latency = statistics(
+  LATENCY,
+  'llm.latency',
+  'Latency',
+  { value: 'time from asking to the last token', of: 'model calls' },
+  ['avg', 'p50', 'p95', 'p99'],
+);
 
 export const requestMetrics: readonly MetricDeclaration[] = [...volume, ...cost, ...latency];

@@ -1,4 +1,5 @@
 import type { Pack } from '@tidemark/core';
+import { llmDashboard } from './dashboard.ts';
 import { llmDimensions } from './dimensions.ts';
 import { llmEventTypes } from './event-types.ts';
 import { llmImportMappings } from './import-mappings.ts';
@@ -6,7 +7,11 @@ import { behaviorMetrics } from './metrics-behavior.ts';
 import { endpointMetrics } from './metrics-endpoint.ts';
 import { featureMetrics } from './metrics-feature.ts';
 import { requestMetrics } from './metrics-request.ts';
+import { sessionMetrics } from './metrics-session.ts';
 import { llmRecorders } from './recorders.ts';
+import { llmSubjects } from './subjects.ts';
+import { aggregatedViews, timeSeriesViews } from './views-series.ts';
+import { dashboardViews } from './views-dashboard.ts';
 
 /** Usage, cost, performance and user behaviour of a product built on language models. */
 export const llm: Pack = {
@@ -15,10 +20,10 @@ export const llm: Pack = {
   description: 'Usage, cost, performance and user behaviour of a product built on language models.',
   eventTypes: llmEventTypes,
   dimensions: llmDimensions,
-  metrics: [...requestMetrics, ...featureMetrics, ...endpointMetrics, ...behaviorMetrics],
+  metrics: [...requestMetrics, ...featureMetrics, ...endpointMetrics, ...behaviorMetrics, ...sessionMetrics],
   importMappings: llmImportMappings,
   recorders: llmRecorders,
-  subjects: [],
-  views: [],
-  dashboard: [],
+  subjects: llmSubjects,
+  views: [...dashboardViews, ...aggregatedViews, ...timeSeriesViews],
+  dashboard: llmDashboard,
 };
