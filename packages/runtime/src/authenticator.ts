@@ -2,6 +2,7 @@ import {
   AppError,
   roleAllows,
   SCOPE_OF_ROLE,
+  scopeAllows,
   type ApiKeyRecord,
   type Clock,
   type Principal,
@@ -124,11 +125,12 @@ function credentialOf(headers: RequestHeaders): Credential | null {
  * That the role allows it, and so do the scopes of a credential that has some.
  * @throws forbidden
  */
-export function assertRole({ role, scopes, credentialId }: Principal, wanted: Role): void {
+export function assertRole(principal: Principal, wanted: Role): void {
+  const { role, scopes = [], credentialId } = principal;
   const who = `the credential ${credentialId}`;
   if (!roleAllows(role, wanted))
     throw new AppError('forbidden', `${who} has the role ${role}, this needs ${wanted}`);
   const scope = SCOPE_OF_ROLE[wanted];
-  if (scopes !== undefined && !scopes.includes(scope))
+  if (!scopeAllows(principal, scope))
     throw new AppError('forbidden', `${who} is held to ${scopes.join(', ')}, this needs ${scope}`);
 }
