@@ -147,9 +147,7 @@ class BusFlushFeed implements FlushFeed {
         async () => {
           if (!isPlaced) await this.#place(partition, spell);
           isPlaced = true;
-          const records = await spell.read({ maxRecords: READ_RECORDS_MAX, maxWaitMs: READ_WAIT_MS });
-          for (const record of records) this.#take(partition, record);
-          noteCurrent(partition);
+          await this.#read(partition, spell);
           return true;
         },
       );
@@ -157,20 +155,33 @@ class BusFlushFeed implements FlushFeed {
     }
   }
 
+  /** A read waits for as many as it is asked for: it asks for one first, so that a flush is known as soon as it is there. */
+  async #read(partition: Partition, spell: AssignedPartition): Promise<void> {
+    for (const record of await spell.read({ maxRecords: 1, maxWaitMs: READ_WAIT_MS })) {
+      this.#take(partition, record);
+    }
+    for (const record of await spell.read({ maxRecords: READ_RECORDS_MAX, maxWaitMs: 0 })) {
+      this.#take(partition, record);
+    }
+    noteCurrent(partition);
+  }
+
   /** Goes on where the last spell ended, if the log still holds that; else begins anew. */
   async #place(partition: Partition, spell: AssignedPartition): Promise<void> {
+    const askedAtMs = this.#options.clock.nowMs();
     const { startOffset, endOffset } = await spell.bounds();
     const { index, position } = partition;
     if (index === null || position < startOffset || position > endOffset) {
       const begin = Math.floor(endOffset / BEGIN_STEP_RECORDS) * BEGIN_STEP_RECORDS;
       partition.position = Math.max(startOffset, begin);
-      partition.end = null;
       partition.currentAtMs = Number.NEGATIVE_INFINITY;
       partition.index = new FlushIndex(partition.position, {
         entriesMax: Math.ceil(INDEX_ENTRIES_MAX / this.#partitions.length),
       });
     }
     spell.seek(partition.position);
+    partition.end = { offset: endOffset, askedAtMs };
+    noteCurrent(partition);
   }
 
   #take(partition: Partition, { offset, value }: BusRecord): void {
