@@ -23,6 +23,7 @@ export * from './organization.ts';
 export * from './own-metric.ts';
 export * from './query.ts';
 export * from './subject.ts';
+export * from './table.ts';
 export * from './tier.ts';
 export * from './trend.ts';
 export * from './view-template.ts';
