@@ -23,6 +23,7 @@ const BOUNDARIES = {
   'layer-cache': { 'packages/cache/src/a.ts': "import '@tidemark/packs';" },
   'layer-artifacts': { 'packages/artifacts/src/a.ts': "import '@tidemark/bus';" },
   'layer-query': { 'packages/query/src/a.ts': "import '@tidemark/packs';" },
+  'layer-exports': { 'packages/exports/src/a.ts': "import '@tidemark/contracts';" },
   'layer-packs': { 'packages/packs/src/a.ts': "import '@tidemark/warehouse';" },
   'layer-cli': { 'packages/cli/src/a.ts': "import '@tidemark/runtime';" },
   'layer-service': { 'services/ingest/src/a.ts': "import '@tidemark/gateway';" },
