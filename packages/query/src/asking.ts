@@ -6,16 +6,18 @@ import {
   type CatalogueBaseMetric,
   type Measure,
   type OrganizationId,
-  type toDecimal,
+  toDecimal,
 } from '@tidemark/core';
 import type { Row, Statement, WarehouseExecutor } from '@tidemark/warehouse';
 import { bucketAxis } from './bucket-axis.ts';
-import { baseValue, figuresFor, metricValue, rankingFigure } from './figures.ts';
+import type { RankPlace } from './cursor.ts';
+import { baseValue, figuresFor, metricValue, rankingFigure, secondsPassed } from './figures.ts';
 import { DERIVED_RANKING_GROUPS_MAX, type StatementLimits } from './limits.ts';
 import type { SourcePlan } from './plan.ts';
-import { type FigureTable, type Group, groupKey } from './series.ts';
+import { explained } from './refusals.ts';
+import { type FigureTable, type Group, groupKey, OTHER_KEY } from './series.ts';
 import { type Layout, rangeOf, wholeLayout } from './sources.ts';
-import type { MeasureRequest } from './state-rows.ts';
+import type { GroupChoice, MeasureRequest } from './state-rows.ts';
 import { measureStatement, rankingStatement } from './statement.ts';
 import type { ResolvedQuery } from './validate.ts';
 
@@ -39,19 +41,21 @@ export interface Reading {
 export interface Selection {
   /** Best first. One empty group when the question has no group-by. */
   readonly groups: readonly Group[];
-  /** How many more there are. */
+  /** How many others there are, before and behind. */
   readonly omitted: number;
+  /** Where this page ends, if groups rank behind it. */
+  readonly next: RankPlace | null;
 }
 
-/** Every group that has an event of any metric asked, ranked over the whole range, the first `limit` of them. */
+/** Of every group that has an event of any metric asked, ranked over the whole range: the first `limit`, or those after the cursor. */
 export async function rankGroups(asking: Asking, reading: Reading): Promise<Selection> {
   const { query } = asking;
-  if (query.groupBy.length === 0) return { groups: [[]], omitted: 0 };
+  if (query.groupBy.length === 0) return { groups: [[]], omitted: 0, next: null };
   const whole = { ...reading, layout: wholeLayout(rangeOf(reading.layout)) };
   const ranked = query.orderBy.metric;
   if (ranked.kind !== 'base') return await rankByDerived(asking, whole);
 
-  const requests = measureRequests(asking, whole, null);
+  const requests = measureRequests(asking, whole, ALL_ROWS);
   const own = requests.find(({ metrics }) => metrics.some(({ key }) => key === ranked.key));
   if (own === undefined) throw new Error(`Assertion failed: ${ranked.key} is among the metrics asked`);
   const { figures, levels } = figuresFor([ranked]);
@@ -62,36 +66,72 @@ export async function rankGroups(asking: Asking, reading: Reading): Promise<Sele
       others: requests.filter((other) => other !== own).map(({ request }) => request),
       direction: query.orderBy.direction,
       limit: query.limit,
+      after: query.after,
     },
     asking.limits,
   );
   const rows = await run(asking, statement, asking.signal);
-  const groups = rows.map((row) => groupOf(row, query.groupBy.length));
-  const total = Number(rows[0]?.['groups_total'] ?? 0);
-  return { groups, omitted: total - groups.length };
+  const page = rows
+    .filter((row) => row['is_behind'] === 1)
+    .map((row) => ({ group: groupOf(row, query.groupBy.length), rank: textOrNull(row['rank_text']) }));
+  const behind = Number(rows[0]?.['groups_behind'] ?? 0);
+  return selectionOf(page, Number(rows[0]?.['groups_total'] ?? 0), behind);
+}
+
+function selectionOf(page: readonly RankPlace[], total: number, behind: number): Selection {
+  return {
+    groups: page.map(({ group }) => group),
+    omitted: total - page.length,
+    next: behind > page.length ? (page.at(-1) ?? null) : null,
+  };
 }
 
 /** A derived value needs the figures of several measures: they are read for all groups, and the expression ranks here. */
 async function rankByDerived(asking: Asking, whole: Reading): Promise<Selection> {
-  const { orderBy, limit } = asking.query;
+  const { orderBy, limit, after, nowMs } = asking.query;
   const table = await readFigures(asking, whole, null);
-  const sign = orderBy.direction === 'asc' ? 1 : -1;
-  const ranked = [...table].map(([key, figures]) => {
+  const { fromMs, toMs } = rangeOf(whole.layout);
+  const seconds = secondsPassed(fromMs, toMs, nowMs);
+  const ranked = [...table].map(([key, figures]): Ranked => {
     const values = figures.get(0);
-    return { key, value: metricValue(orderBy.metric, (base) => values?.get(base.key)) ?? null };
+    const value = metricValue(orderBy.metric, (base) => values?.get(base.key), seconds) ?? null;
+    return { value, group: JSON.parse(key) as string[] };
   });
-  ranked.sort((a, b) => {
-    if (a.value === null || b.value === null) {
-      return Number(a.value === null) - Number(b.value === null) || compareKeys(a.key, b.key);
-    }
-    return sign * a.value.comparedTo(b.value) || compareKeys(a.key, b.key);
-  });
-  const groups = ranked.slice(0, limit).map(({ key }) => JSON.parse(key) as string[]);
-  return { groups, omitted: ranked.length - groups.length };
+  const order = rankingOrder(orderBy.direction);
+  ranked.sort(order);
+  const place: Ranked | null = after === null ? null : { value: decimalOf(after.rank), group: after.group };
+  const behind = place === null ? ranked : ranked.filter((one) => order(one, place) > 0);
+  const page = behind.slice(0, limit).map(({ group, value }) => ({ group, rank: value?.toString() ?? null }));
+  return selectionOf(page, ranked.length, behind.length);
 }
 
+interface Ranked {
+  readonly value: Decimal | null;
+  readonly group: Group;
+}
+
+/** As the warehouse ranks: without a value last, equals by their dimensions. */
+function rankingOrder(direction: 'asc' | 'desc'): (a: Ranked, b: Ranked) => number {
+  const sign = direction === 'asc' ? 1 : -1;
+  return (a, b) => {
+    if (a.value === null || b.value === null) {
+      return Number(a.value === null) - Number(b.value === null) || compareGroups(a.group, b.group);
+    }
+    return sign * a.value.comparedTo(b.value) || compareGroups(a.group, b.group);
+  };
+}
+
+/** Of a cursor: a text that is no number reads as 0, as it does in the warehouse. */
+function decimalOf(text: string | null): Decimal | null {
+  if (text === null) return null;
+  return toDecimal(RANK_TEXT.test(text) ? text : 0);
+}
+
+const RANK_TEXT = /^-?\d{1,60}(?:\.\d{1,60})?(?:e[+-]?\d{1,4})?$/;
+
 /**
- * The values of every base metric, by group and output bucket. One statement per measure.
+ * The values of every base metric, by group and output bucket: one statement per measure. With `other`, also of all groups not shown,
+ * merged from their states.
  *
  * @param selection null: all groups, up to DERIVED_RANKING_GROUPS_MAX
  */
@@ -100,23 +140,24 @@ export async function readFigures(
   reading: Reading,
   selection: Selection | null,
 ): Promise<FigureTable> {
-  // All groups fit: they need not be named. A group that appears meanwhile is dropped below.
-  const named = selection !== null && selection.omitted > 0 ? selection.groups : null;
-  const shown = selection === null ? null : new Set(selection.groups.map(groupKey));
-  if (shown?.size === 0) return new Map();
+  const { groupBy, other } = asking.query;
   const table = new Map<string, Map<number, Map<string, Decimal | null>>>();
   const limits =
     selection === null ? { ...asking.limits, resultRowsMax: DERIVED_RANKING_GROUPS_MAX } : asking.limits;
+  const requests = choicesOf(selection, groupBy, other).flatMap((rows) =>
+    measureRequests(asking, reading, rows).map((asked) => ({ ...asked, isOther: rows.isOther })),
+  );
+  const shown = selection === null ? null : new Set(selection.groups.map(groupKey));
 
-  await inParallel(measureRequests(asking, reading, named), asking, async ({ request, metrics }, signal) => {
+  await inParallel(requests, asking, async ({ request, metrics, isOther }, signal) => {
     const indexOf = new Map(request.buckets?.starts.map((start, index) => [start, index]));
     const rows = await run(asking, measureStatement(request, limits), signal).catch((error: unknown) => {
       throw selection === null ? withRankingHint(error) : error;
     });
     for (const row of rows) {
       if (row['f_events'] === '0') continue;
-      const key = groupKey(groupOf(row, request.groupBy.length));
-      if (shown !== null && !shown.has(key)) continue;
+      const key = isOther ? OTHER_KEY : groupKey(groupOf(row, request.groupBy.length));
+      if (!isOther && shown !== null && !shown.has(key)) continue;
       const index = request.buckets === null ? 0 : indexOf.get(Number(row['point']));
       assertThat(index !== undefined, `a bucket starts at ${String(row['point'])}`);
       const byIndex = getOrAdd(table, key, () => new Map<number, Map<string, Decimal | null>>());
@@ -125,6 +166,26 @@ export async function readFigures(
     }
   });
   return table;
+}
+
+/** Which rows are asked for, and whether they all are one group. */
+interface RowChoice {
+  readonly groups: GroupChoice | null;
+  readonly isOther: boolean;
+}
+
+const ALL_ROWS: RowChoice = { groups: null, isOther: false };
+
+function choicesOf(selection: Selection | null, dimensions: readonly string[], other: boolean): RowChoice[] {
+  if (selection === null) return [ALL_ROWS];
+  const { groups, omitted } = selection;
+  // All groups fit: they need not be named. A group that appears meanwhile is dropped when rows are read.
+  const shown = { groups: omitted > 0 ? { dimensions, groups, isExcluded: false } : null, isOther: false };
+  const rest = {
+    groups: groups.length > 0 ? { dimensions, groups, isExcluded: true } : null,
+    isOther: true,
+  };
+  return [...(groups.length > 0 ? [shown] : []), ...(other && omitted > 0 ? [rest] : [])];
 }
 
 interface AskedMeasure {
@@ -136,7 +197,7 @@ interface AskedMeasure {
 function measureRequests(
   { organization, query }: Asking,
   { layout, planOf }: Reading,
-  groups: readonly Group[] | null,
+  { groups, isOther }: RowChoice,
 ): AskedMeasure[] {
   const byMeasure = new Map<Measure, Map<string, CatalogueBaseMetric>>();
   for (const base of query.metrics.flatMap(baseMetricsOf)) {
@@ -149,7 +210,7 @@ function measureRequests(
     const request: MeasureRequest = {
       organization,
       measure,
-      groupBy: query.groupBy,
+      groupBy: isOther ? [] : query.groupBy,
       filters: query.filters,
       plan: planOf(first),
       buckets: layout.bucketed ? bucketAxis(layout.edgesMs.slice(0, -1)) : null,
@@ -160,8 +221,16 @@ function measureRequests(
   });
 }
 
-function run({ warehouse }: Asking, statement: Statement, signal: AbortSignal | undefined): Promise<Row[]> {
-  return warehouse.query<Row>(signal === undefined ? statement : { ...statement, signal });
+async function run(
+  { warehouse, limits }: Pick<Asking, 'warehouse' | 'limits'>,
+  statement: Statement,
+  signal: AbortSignal | undefined,
+): Promise<Row[]> {
+  try {
+    return await warehouse.query<Row>(signal === undefined ? statement : { ...statement, signal });
+  } catch (error) {
+    throw explained(error, limits);
+  }
 }
 
 /** At most `statementsAtOnceMax` at a time; the first failure stops the others. */
@@ -201,14 +270,16 @@ function groupOf(row: Row, dimensions: number): Group {
 }
 
 /** As the warehouse sorts texts: by their UTF-8 bytes. */
-function compareKeys(a: string, b: string): number {
-  const left = JSON.parse(a) as string[];
-  const right = JSON.parse(b) as string[];
+function compareGroups(left: Group, right: Group): number {
   for (const [index, text] of left.entries()) {
     const order = Buffer.compare(Buffer.from(text), Buffer.from(right[index] ?? ''));
     if (order !== 0) return order;
   }
   return 0;
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
 }
 
 function getOrAdd<K, V>(map: Map<K, V>, key: K, create: () => V): V {

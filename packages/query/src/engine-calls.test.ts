@@ -23,7 +23,7 @@ function createEngine(
   const engine = createQueryEngine({
     catalogue: shopCatalogue(),
     clock: { nowMs: () => NOW_MS, sleep: () => Promise.resolve() },
-    limits: DEFAULT_STATEMENT_LIMITS,
+    limitsOf: () => DEFAULT_STATEMENT_LIMITS,
     eventsTopic: 'events',
     allowedLatenessMs: 0,
     pipeline: {
@@ -51,7 +51,7 @@ function createEngine(
   });
   const ask = (query: Partial<Query>) =>
     engine.ask(
-      { organization: organizationId(), role: 'viewer' },
+      { organization: organizationId(), role: 'admin', user: null },
       { metrics: ['shop.orders'], from: '2024-03-29', to: 'now', ...query },
     );
   return { ask, calls, statements };
@@ -173,7 +173,12 @@ describe('refusals', () => {
   });
 
   it('refuses an answer of too many points', async () => {
-    const rows = Array.from({ length: 1000 }, (_, index) => ({ d0: `user-${index}`, groups_total: '1000' }));
+    const rows = Array.from({ length: 1000 }, (_, index) => ({
+      d0: `user-${index}`,
+      is_behind: 1,
+      groups_total: '1000',
+      groups_behind: '1000',
+    }));
     const { ask } = createEngine(() => rows);
     const error = await refusal(
       ask({ granularity: 'minute', groupBy: ['user'], limit: 1000, from: 'now-2d' }),

@@ -1,24 +1,25 @@
 import {
   AppError,
   type Answer,
-  assertThat,
   baseMetricsOf,
   type Catalogue,
   type CatalogueBaseMetric,
   type Clock,
   completeThroughMs,
+  type OrganizationId,
   type Principal,
   type Query,
   type Series,
-  shiftBack,
 } from '@tidemark/core';
 import type { WarehouseExecutor } from '@tidemark/warehouse';
-import { type Asking, type Reading, rankGroups, readFigures } from './asking.ts';
+import { type Asking, type Reading, rankGroups, readFigures, type Selection } from './asking.ts';
+import { type Compared, readCompared } from './compared.ts';
+import { questionHash, writeCursor } from './cursor.ts';
 import { estimatesOf } from './estimates.ts';
 import { POINTS_MAX, type StatementLimits } from './limits.ts';
 import { type QueryPipeline, rolledUpMeasures } from './pipeline.ts';
-import { changePercent, dimensionsOf, type FigureTable, type Group, groupKey, pointsOf } from './series.ts';
-import { type Layout, layoutOf, planLayout, planRaw, rangeOf, wholeLayout } from './sources.ts';
+import { changePercent, dimensionsOf, type FigureTable, groupKey, OTHER_KEY, pointsOf } from './series.ts';
+import { type Layout, layoutOf, planLayout, planRaw } from './sources.ts';
 import { type ResolvedQuery, resolveQuery, rollupsSuffice } from './validate.ts';
 
 export interface QueryEngineOptions {
@@ -26,7 +27,8 @@ export interface QueryEngineOptions {
   readonly pipeline: QueryPipeline;
   readonly catalogue: Catalogue;
   readonly clock: Clock;
-  readonly limits: StatementLimits;
+  /** What each statement of a question of the organization may cost. Called for every question. */
+  readonly limitsOf: (organization: OrganizationId) => StatementLimits | Promise<StatementLimits>;
   /** The topic whose progress closes buckets. */
   readonly eventsTopic: string;
   /** As the aggregator's: how long after its end a bucket is still open. */
@@ -42,7 +44,7 @@ export interface QueryEngine {
    * warehouse-unavailable, catalog-unavailable
    */
   ask(
-    principal: Pick<Principal, 'organization' | 'role'>,
+    principal: Pick<Principal, 'organization' | 'role' | 'user'>,
     query: Query,
     options?: {
       readonly signal?: AbortSignal;
@@ -54,13 +56,18 @@ export interface QueryEngine {
    * What the question means to the principal at this instant: equal ones have the same answer, as long as nothing is stored or closed.
    * @throws unknown-metric, invalid-query, forbidden (with all faults)
    */
-  resolve(principal: Pick<Principal, 'organization' | 'role'>, query: Query, nowMs: number): ResolvedQuery;
+  resolve(
+    principal: Pick<Principal, 'organization' | 'role' | 'user'>,
+    query: Query,
+    nowMs: number,
+  ): ResolvedQuery;
 }
 
 export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
-  const { catalogue, clock, pipeline } = options;
-  const resolve: QueryEngine['resolve'] = ({ role }, query, nowMs) =>
-    resolveQuery(query, { catalogue, role, nowMs });
+  const { clock, pipeline } = options;
+  const catalogueOf = () => options.catalogue;
+  const resolve: QueryEngine['resolve'] = ({ role, user }, query, nowMs) =>
+    resolveQuery(query, { catalogue: catalogueOf(), role, user, nowMs });
   return {
     resolve,
     async ask(principal, query, { signal, nowMs = clock.nowMs() } = {}) {
@@ -70,6 +77,7 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
       const bases = resolved.metrics.flatMap(baseMetricsOf);
       const rolledUp = await rolledUpMeasures(
         pipeline,
+        principal.organization,
         bases.map(({ measure }) => measure.fingerprint),
       );
       const progress = await pipeline.progress(options.eventsTopic);
@@ -81,7 +89,7 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
         organization: principal.organization,
         query: resolved,
         warehouse: options.warehouse,
-        limits: options.limits,
+        limits: await options.limitsOf(principal.organization),
         signal,
       };
       const rollsUp = (base: CatalogueBaseMetric) =>
@@ -89,13 +97,13 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
       const read = (layout: Layout) => readingOf(layout, asking, { pipeline, completeMs, rollsUp });
 
       const mainReading = await read(main);
-      const { groups, omitted } = await rankGroups(asking, mainReading);
-      checkPoints(resolved, groups.length, main);
-      const figures = await readFigures(asking, mainReading, { groups, omitted });
-      const compared = await readCompared(asking, { main, groups, omitted, completeMs }, read);
+      const selection = await rankGroups(asking, mainReading);
+      checkPoints(resolved, selection, main);
+      const figures = await readFigures(asking, mainReading, selection);
+      const compared = await readCompared(asking, { main, selection, completeMs }, read);
       const readings = [mainReading, ...(compared?.readings ?? [])];
       return {
-        series: seriesOf(resolved, { main, figures, groups, compared, completeMs }),
+        series: seriesOf(resolved, { main, figures, selection, compared, completeMs }),
         from: new Date(resolved.fromMs).toISOString(),
         to: new Date(resolved.toMs).toISOString(),
         granularity: resolved.granularity,
@@ -103,8 +111,8 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
         completeThrough: completeMs === null ? null : new Date(completeMs).toISOString(),
         tiersRead: tiersRead(readings, resolved),
         estimates: estimatesOf(resolved.metrics),
-        groupsOmitted: omitted,
-        nextCursor: null,
+        groupsOmitted: selection.omitted,
+        nextCursor: nextCursorOf(selection, resolved, nowMs),
       };
     },
   };
@@ -129,108 +137,66 @@ async function readingOf(
   // Before the marks and after them: in between, another release may have cleared marks without our measures.
   const still = await rolledUpMeasures(
     pipeline,
+    organization,
     bases.map(({ measure }) => measure.fingerprint),
   );
   const reads = (base: CatalogueBaseMetric) => rollsUp(base) && still.has(base.measure.fingerprint);
   return { layout, planOf: (base) => (reads(base) ? rollups : raw) };
 }
 
-interface Compared {
-  readonly layout: Layout;
-  readonly figures: FigureTable;
-  /** Of the closed part of the range and its counterpart; null when nothing of the range is closed. */
-  readonly totals: { readonly current: FigureTable; readonly base: FigureTable } | null;
-  readonly readings: readonly Reading[];
-}
-
-interface MainRead {
-  readonly main: Layout;
-  readonly groups: readonly Group[];
-  readonly omitted: number;
-  readonly completeMs: number | null;
-}
-
-/** Complete is compared with complete: the totals end where the range is complete, and at the same place of the base. */
-async function readCompared(
-  asking: Asking,
-  { main, groups, omitted, completeMs }: MainRead,
-  read: (layout: Layout) => Promise<Reading>,
-): Promise<Compared | null> {
-  const { shift, timeZone } = asking.query;
-  if (shift === null) return null;
-  const { fromMs, toMs } = rangeOf(main);
-  const back = (ms: number) => shiftBack(ms, shift, timeZone);
-  const baseFromMs = back(fromMs);
-  if (back(toMs) <= baseFromMs) throw emptyBase();
-  const layout = layoutOf({ fromMs: baseFromMs, toMs: back(toMs) }, asking.query);
-  const closedToMs = Math.min(toMs, completeMs ?? fromMs);
-  const layouts = [layout];
-  if (closedToMs > fromMs && back(closedToMs) > baseFromMs) {
-    layouts.push(wholeLayout({ fromMs, toMs: closedToMs }));
-    layouts.push(wholeLayout({ fromMs: baseFromMs, toMs: back(closedToMs) }));
-  }
-  const readings: Reading[] = [];
-  const tables: FigureTable[] = [];
-  for (const one of layouts) {
-    const reading = await read(one);
-    readings.push(reading);
-    tables.push(await readFigures(asking, reading, { groups, omitted }));
-  }
-  const [figures, current, base] = tables;
-  assertThat(figures !== undefined, 'the compared range is always read');
-  return {
-    layout,
-    figures,
-    totals: current === undefined || base === undefined ? null : { current, base },
-    readings,
-  };
-}
-
-function emptyBase(): AppError {
-  const detail = 'the range has no counterpart to compare with in this zone: ask for a longer range';
-  return new AppError('invalid-query', detail, {
-    faults: [{ code: 'invalid-query', pointer: '/compare', detail }],
-  });
-}
-
 interface Material {
   readonly main: Layout;
   readonly figures: FigureTable;
-  readonly groups: readonly Group[];
+  readonly selection: Selection;
   readonly compared: Compared | null;
   readonly completeMs: number | null;
 }
 
-/** Group by group as ranked, and within a group metric by metric as asked. */
+/** Group by group as ranked, all others last, and within a group metric by metric as asked. */
 function seriesOf(query: ResolvedQuery, material: Material): Series[] {
-  const { main, figures, groups, compared, completeMs } = material;
+  const { main, figures, selection, compared, completeMs } = material;
   // Index pairs the two lists of points: with a comparison no bucket may be left out.
   const fill = compared !== null && query.fill === 'none' ? 'null' : query.fill;
   const options = { fill, completeThroughMs: completeMs, nowMs: query.nowMs };
-  return groups.flatMap((group) =>
+  const shown = selection.groups.map((group) => ({ group, key: groupKey(group) }));
+  const hasOther = query.other && selection.omitted > 0;
+  return [...shown, ...(hasOther ? [{ group: null, key: OTHER_KEY }] : [])].flatMap(({ group, key }) =>
     query.metrics.map((metric): Series => {
-      const key = groupKey(group);
       const series = {
         metric: metric.key,
         dimensions: dimensionsOf(query.groupBy, group),
+        ...(group === null ? { isOther: true as const } : {}),
         points: pointsOf(metric, figures.get(key), { ...options, layout: main }),
       };
       if (compared === null) return series;
       const { totals } = compared;
+      const totalOf = ({ range, figures: table }: NonNullable<typeof totals>['base']) => ({
+        range,
+        figures: table.get(key),
+      });
       return {
         ...series,
         compared: {
           points: pointsOf(metric, compared.figures.get(key), { ...options, layout: compared.layout }),
           changePercent:
-            totals === null ? null : changePercent(metric, totals.current.get(key), totals.base.get(key)),
+            totals === null
+              ? null
+              : changePercent(metric, totalOf(totals.current), totalOf(totals.base), query.nowMs),
         },
       };
     }),
   );
 }
 
+/** @param nowMs the instant of asking; all pages keep that of the first */
+function nextCursorOf({ next }: Selection, resolved: ResolvedQuery, nowMs: number): string | null {
+  if (next === null) return null;
+  return writeCursor({ ...next, nowMs: resolved.after?.nowMs ?? nowMs }, questionHash(resolved));
+}
+
 /** @throws query-too-expensive */
-function checkPoints({ metrics }: ResolvedQuery, groups: number, { edgesMs }: Layout): void {
+function checkPoints({ metrics, other }: ResolvedQuery, selection: Selection, { edgesMs }: Layout): void {
+  const groups = selection.groups.length + (other && selection.omitted > 0 ? 1 : 0);
   const points = metrics.length * groups * (edgesMs.length - 1);
   if (points <= POINTS_MAX) return;
   throw new AppError(

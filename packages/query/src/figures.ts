@@ -7,6 +7,7 @@ import {
   type CatalogueOperand,
   evaluateExpression,
   type MetricValue,
+  SECOND_MS,
   toDecimal,
 } from '@tidemark/core';
 import type { Row } from '@tidemark/warehouse';
@@ -100,27 +101,37 @@ export function baseValue(metric: CatalogueBaseMetric, row: Row, levels: readonl
 /**
  * The value of a metric from those of its operands; undefined where none of them saw an event or a subject. In a derived metric a count
  * without events is 0 (no error among 10 requests is 0 %, not unknown), any other absent operand makes the whole null.
+ *
+ * @param seconds `secondsPassed` of the bucket or the range
  */
 export function metricValue(
   metric: CatalogueMetric,
   valueOf: (operand: CatalogueOperand) => Decimal | null | undefined,
+  seconds: Decimal | null,
 ): Decimal | null | undefined {
   if (metric.kind !== 'derived') return valueOf(metric);
   const operands = new Map(metric.operands.map((operand) => [operand.key, operand]));
   const values = new Map(metric.operands.map((operand) => [operand.key, valueOf(operand)]));
   if ([...values.values()].every((value) => value === undefined)) return undefined;
-  return evaluateExpression(metric.expression, (key) => {
+  const operandValue = (key: string) => {
     const value = values.get(key);
     if (value !== undefined) return value;
     const operand = operands.get(key);
     return operand !== undefined && isCounting(operand) ? toDecimal(0) : null;
-  });
+  };
+  return evaluateExpression(metric.expression, operandValue, seconds);
+}
+
+/** How much of [fromMs, toMs) has passed; null when nothing has. */
+export function secondsPassed(fromMs: number, toMs: number, nowMs: number): Decimal | null {
+  const passedMs = Math.min(toMs, nowMs) - fromMs;
+  return passedMs > 0 ? toDecimal(passedMs).dividedBy(SECOND_MS) : null;
 }
 
 /** What the metric is where no event was at all: 0 for a count, and for an expression over counts its value. */
-export function valueOfNothing(metric: CatalogueMetric): Decimal | null {
+export function valueOfNothing(metric: CatalogueMetric, seconds: Decimal | null): Decimal | null {
   const nothing = (operand: CatalogueOperand) => (isCounting(operand) ? toDecimal(0) : null);
-  return metricValue(metric, nothing) ?? null;
+  return metricValue(metric, nothing, seconds) ?? null;
 }
 
 /**

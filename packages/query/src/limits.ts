@@ -2,6 +2,10 @@ import { SECOND_MS } from '@tidemark/core';
 
 /** Bounds of one question; each has a typed refusal. */
 export const METRICS_PER_QUERY_MAX = 20;
+/** Metrics with values of their own from which those asked are computed. */
+export const OPERANDS_PER_QUERY_MAX = 100;
+/** Numbers and metrics of an expression whose derived metrics are written out; as in the catalogue. */
+export const EXPRESSION_TERMS_MAX = 1_000;
 export const GROUP_BY_MAX = 8;
 /** Conditions of one question, over all levels of its filters. */
 export const FILTER_CONDITIONS_MAX = 64;
@@ -12,6 +16,8 @@ export const FILTER_TEXT_LENGTH_MAX = 4_096;
 /** Groups shown when the question names no limit, and the most it may name. */
 export const GROUPS_DEFAULT = 100;
 export const GROUPS_MAX = 1_000;
+/** Characters; a cursor holds the texts of one group. */
+export const CURSOR_LENGTH_MAX = 1_000_000;
 /** Points of one answer, over all series. */
 export const POINTS_MAX = 500_000;
 /** Groups that may be ranked by a derived metric: their operands are read and the expression is evaluated here. */

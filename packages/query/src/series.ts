@@ -1,7 +1,8 @@
 /** From values by group and bucket to the series of an answer. Pure. */
 import { type CatalogueMetric, type Fill, type Point, type Series, toDecimal } from '@tidemark/core';
-import { metricValue, toMetricValue, valueOfNothing } from './figures.ts';
-import type { Layout } from './sources.ts';
+import { metricValue, secondsPassed, toMetricValue, valueOfNothing } from './figures.ts';
+import type { Interval } from './plan.ts';
+import { type Layout, wholeLayout } from './sources.ts';
 
 type Decimal = ReturnType<typeof toDecimal>;
 
@@ -11,8 +12,11 @@ export type GroupFigures = ReadonlyMap<number, ReadonlyMap<string, Decimal | nul
 /** A group's values of the dimensions grouped by, as text ('' when absent), in order. */
 export type Group = readonly string[];
 
-/** By `groupKey`. */
+/** By `groupKey`, and `OTHER_KEY`. */
 export type FigureTable = ReadonlyMap<string, GroupFigures>;
+
+/** All groups that are not shown, together: no `groupKey` is so. */
+export const OTHER_KEY = 'other';
 
 export function groupKey(group: Group): string {
   return JSON.stringify(group);
@@ -40,7 +44,7 @@ export function pointsOf(
   for (let index = 0; index <= last; index += 1) {
     const startMs = edgesMs[index] ?? 0;
     const endMs = edgesMs[index + 1] ?? 0;
-    const found = valueAt(metric, figures, index, layout.bucketed);
+    const found = valueAt(metric, figures, index, options);
     if (found === null && options.fill === 'none' && layout.bucketed) continue;
     const value = found ?? filled(options.fill, previous, startMs < options.nowMs);
     previous = found ?? previous;
@@ -62,12 +66,13 @@ function valueAt(
   metric: CatalogueMetric,
   figures: GroupFigures | undefined,
   index: number,
-  bucketed: boolean,
+  { layout: { bucketed, edgesMs }, nowMs }: Pick<PointOptions, 'layout' | 'nowMs'>,
 ): Decimal | null {
   const values = figures?.get(index);
-  const found = metricValue(metric, ({ key }) => values?.get(key));
+  const seconds = secondsPassed(edgesMs[index] ?? 0, edgesMs[index + 1] ?? 0, nowMs);
+  const found = metricValue(metric, ({ key }) => values?.get(key), seconds);
   if (found !== undefined) return found;
-  return bucketed ? null : valueOfNothing(metric);
+  return bucketed ? null : valueOfNothing(metric, seconds);
 }
 
 function filled(fill: Fill, previous: Decimal | null, hasBegun: boolean): Decimal | null {
@@ -76,23 +81,32 @@ function filled(fill: Fill, previous: Decimal | null, hasBegun: boolean): Decima
   return fill === 'previous' ? previous : null;
 }
 
-/** What the dimensions of a group are called in an answer. */
-export function dimensionsOf(groupBy: readonly string[], group: Group): Series['dimensions'] {
+/** What the dimensions of a group are called in an answer; null is all groups that are not shown. */
+export function dimensionsOf(groupBy: readonly string[], group: Group | null): Series['dimensions'] {
   const entries = groupBy.map((key, index): [string, string | null] => {
-    const value = group[index] ?? '';
+    const value = group?.[index] ?? '';
     return [key, value === '' ? null : value];
   });
   return Object.fromEntries(entries);
 }
 
+/** The figures of one whole range. */
+export interface Total {
+  readonly range: Interval;
+  readonly figures: GroupFigures | undefined;
+}
+
 /** Change of the closed part in percent of the base; null without a base, and from zero. */
 export function changePercent(
   metric: CatalogueMetric,
-  current: GroupFigures | undefined,
-  base: GroupFigures | undefined,
+  current: Total,
+  base: Total,
+  nowMs: number,
 ): number | null {
-  const now = valueAt(metric, current, 0, false);
-  const before = valueAt(metric, base, 0, false);
+  const valueOf = ({ figures, range }: Total) =>
+    valueAt(metric, figures, 0, { layout: wholeLayout(range), nowMs });
+  const now = valueOf(current);
+  const before = valueOf(base);
   if (now === null || before === null || before.isZero()) return null;
   return now.minus(before).dividedBy(before.abs()).times(100).toNumber();
 }

@@ -18,10 +18,12 @@ export interface Layout extends Buckets {
 /** @throws query-too-expensive */
 export function layoutOf(
   range: Interval,
-  { granularity, timeZone, weekStart }: Pick<ResolvedQuery, 'granularity' | 'timeZone' | 'weekStart'>,
+  query: Pick<ResolvedQuery, 'granularity' | 'timeZone' | 'weekStart' | 'fiscalYearStart'>,
 ): Layout {
+  const { granularity, timeZone, weekStart, fiscalYearStart } = query;
   if (granularity === null) return wholeLayout(range);
-  return { ...bucketBoundaries({ ...range, granularity, timeZone, weekStart }), bucketed: true };
+  const request = { ...range, granularity, timeZone, weekStart, fiscalYearStart };
+  return { ...bucketBoundaries(request), bucketed: true };
 }
 
 export function wholeLayout({ fromMs, toMs }: Interval): Layout {

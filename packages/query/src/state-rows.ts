@@ -37,6 +37,14 @@ const STATES_OF: Readonly<Record<Figure, readonly StateColumn[]>> = {
   quantiles: ['quantile_state'],
 };
 
+/** The rows that belong to one of the groups, or (`isExcluded`) to none of them. */
+export interface GroupChoice {
+  /** At least one; each group has a value of each, in this order. */
+  readonly dimensions: readonly string[];
+  readonly groups: readonly (readonly string[])[];
+  readonly isExcluded: boolean;
+}
+
 export interface MeasureRequest {
   readonly organization: OrganizationId;
   readonly measure: Measure;
@@ -47,8 +55,8 @@ export interface MeasureRequest {
   readonly plan: SourcePlan;
   /** Null for one figure over the whole plan. */
   readonly buckets: BucketAxis | null;
-  /** Only these groups; null for all. */
-  readonly groups: readonly (readonly string[])[] | null;
+  /** Rows of some groups only; null for all rows. */
+  readonly groups: GroupChoice | null;
   readonly figures: ReadonlySet<Figure>;
   readonly levels: readonly number[];
 }
@@ -139,17 +147,25 @@ function rawPart(
 }
 
 function questionConditions(
-  { filters, groups, groupBy }: MeasureRequest,
+  { filters, groups }: MeasureRequest,
   text: (dimension: string) => string,
   parameters: SqlParameters,
 ): string[] {
   const conditions = filters.map((filter) => filterSql(filter, text, parameters));
-  if (groups === null) return conditions;
-  const tuple = `[${groupBy.map(text).join(', ')}]`;
-  const isShown = chunksOf(groups).map(
+  return groups === null ? conditions : [...conditions, groupsSql(groups, text, parameters)];
+}
+
+function groupsSql(
+  { dimensions, groups, isExcluded }: GroupChoice,
+  text: (dimension: string) => string,
+  parameters: SqlParameters,
+): string {
+  const tuple = `[${dimensions.map(text).join(', ')}]`;
+  const isOneOf = chunksOf(groups).map(
     (chunk) => `${tuple} IN ${parameters.bind('Array(Array(String))', chunk)}`,
   );
-  return [...conditions, isShown.length === 1 ? isShown.join('') : `(${isShown.join(' OR ')})`];
+  const any = isOneOf.length === 1 ? isOneOf.join('') : `(${isOneOf.join(' OR ')})`;
+  return isExcluded ? `NOT (${any})` : any;
 }
 
 /** A server takes 128 KiB in one parameter; a thousand groups of long texts are more. */

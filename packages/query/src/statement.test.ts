@@ -15,7 +15,7 @@ async function statementsOf(query: Query, rankedRows: readonly Row[] = []): Prom
   const engine = createQueryEngine({
     catalogue: shopCatalogue(),
     clock: { nowMs: () => at('2024-03-31T12:34:56Z'), sleep: () => Promise.resolve() },
-    limits: { ...DEFAULT_STATEMENT_LIMITS, statementsAtOnceMax: 1 },
+    limitsOf: () => ({ ...DEFAULT_STATEMENT_LIMITS, statementsAtOnceMax: 1 }),
     eventsTopic: 'events',
     allowedLatenessMs: 5_000,
     pipeline: {
@@ -33,7 +33,7 @@ async function statementsOf(query: Query, rankedRows: readonly Row[] = []): Prom
       },
     },
   });
-  await engine.ask({ organization: organization ?? never(), role: 'admin' }, query);
+  await engine.ask({ organization: organization ?? never(), role: 'admin', user: null }, query);
   return statements;
 }
 
@@ -91,7 +91,7 @@ describe('the SQL of a question', () => {
         groupBy: ['country'],
         limit: 1,
       },
-      [{ d0: 'DE', groups_total: '7' }],
+      [{ d0: 'DE', is_behind: 1, groups_total: '7', groups_behind: '7' }],
     );
     expect(readable(statements)).toMatchSnapshot();
   });
@@ -129,7 +129,9 @@ describe('tenant walls', () => {
       },
     ];
     for (const query of queries) {
-      const statements = await statementsOf(query, [{ d0: 'x', groups_total: '1' }]);
+      const statements = await statementsOf(query, [
+        { d0: 'x', is_behind: 1, groups_total: '1', groups_behind: '1' },
+      ]);
       expect(statements.length).toBeGreaterThan(0);
       for (const { sql, parameters } of statements) {
         const tables = sql.match(/FROM (?:events|rollup_\w+)/g) ?? [];

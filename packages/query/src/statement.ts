@@ -3,6 +3,7 @@
  * bucket and dimensions, merged and finished by the generator of `@tidemark/warehouse`.
  */
 import { MERGED_COLUMNS, mergedQuantiles, SqlParameters, type Statement } from '@tidemark/warehouse';
+import type { RankPlace } from './cursor.ts';
 import type { StatementLimits } from './limits.ts';
 import { type Figure, keyColumns, type MeasureRequest, stateRows } from './state-rows.ts';
 
@@ -31,9 +32,14 @@ export interface RankingRequest {
   readonly others: readonly MeasureRequest[];
   readonly direction: 'asc' | 'desc';
   readonly limit: number;
+  /** Groups behind this place only, if there are any; null for the first ones. */
+  readonly after: RankPlace | null;
 }
 
-/** Rows `{d0…, groups_total}`, best first; groups without a value last; equals by their dimensions. */
+/**
+ * Rows `{d0…, rank_text, is_behind, groups_total, groups_behind}`, best first; groups without a value last; equals by their dimensions.
+ * `rank_text` is what `after` takes. Rows that are not `is_behind` come last: they tell the totals when nothing is behind.
+ */
 export function rankingStatement(request: RankingRequest, limits: StatementLimits): Statement {
   const parameters = new SqlParameters();
   const keys = request.ranked.groupBy.map((_, index) => `d${index}`);
@@ -45,14 +51,51 @@ export function rankingStatement(request: RankingRequest, limits: StatementLimit
   ];
   // A count of nothing is 0; any other figure of nothing is none, and ranks last.
   const rank = COUNTING.has(request.figure) ? 'ifNull(max(rank_value), 0)' : 'max(rank_value)';
-  const sql = `SELECT ${keys.join(', ')}, toString(count() OVER ()) AS groups_total
+  const { text } = RANK_FORMS[rankForm(request.figure)];
+  const sql = `SELECT ${keys.join(', ')}, if(isNull(group_rank), NULL, ${text('assumeNotNull(group_rank)')}) AS rank_text, is_behind,
+  toString(count() OVER ()) AS groups_total, toString(countIf(is_behind) OVER ()) AS groups_behind
+FROM (
+SELECT ${keys.join(', ')}, ${rank} AS group_rank, toUInt8(${isBehind(request, keys, parameters)}) AS is_behind
 FROM (
 ${parts.join('\nUNION ALL\n')}
 )
 GROUP BY ${keys.join(', ')}
-ORDER BY ${rank} ${request.direction === 'asc' ? 'ASC' : 'DESC'} NULLS LAST, ${keys.join(', ')}
+)
+ORDER BY is_behind DESC, group_rank ${request.direction === 'asc' ? 'ASC' : 'DESC'} NULLS LAST, ${keys.join(', ')}
 LIMIT ${parameters.bind('UInt64', request.limit)}`;
   return limited(sql, parameters, limits, limits.resultRowsMax);
+}
+
+type RankForm = 'integer' | 'decimal' | 'float';
+
+/** Texts from which the very same value is read again. A text that is none reads as 0: nobody but a forger writes one. */
+const RANK_FORMS: Readonly<Record<RankForm, Readonly<Record<'text' | 'value', (sql: string) => string>>>> = {
+  integer: { text: (value) => `toString(${value})`, value: (text) => `toUInt64OrZero(${text})` },
+  decimal: { text: (value) => `toString(${value})`, value: (text) => `toDecimal128OrZero(${text}, 12)` },
+  float: {
+    text: (value) => `toString(reinterpretAsUInt64(${value}))`,
+    value: (text) => `reinterpretAsFloat64(toUInt64OrZero(${text}))`,
+  },
+};
+
+function rankForm(figure: RankingRequest['figure']): RankForm {
+  if (COUNTING.has(figure)) return 'integer';
+  return figure === 'avg' || figure === 'quantile' ? 'float' : 'decimal';
+}
+
+/** SQL of whether a group ranks behind the place. */
+function isBehind(
+  { after, figure, direction }: RankingRequest,
+  keys: readonly string[],
+  parameters: SqlParameters,
+): string {
+  if (after === null) return 'true';
+  const group = keys.map((_, index) => parameters.bind('String', after.group[index] ?? ''));
+  const isLater = `tuple(${keys.join(', ')}) > tuple(${group.join(', ')})`;
+  if (after.rank === null) return `(isNull(group_rank) AND ${isLater})`;
+  const place = RANK_FORMS[rankForm(figure)].value(parameters.bind('String', after.rank));
+  const isWorse = `group_rank ${direction === 'asc' ? '>' : '<'} ${place}`;
+  return `(isNull(group_rank) OR ifNull(${isWorse}, false) OR (ifNull(group_rank = ${place}, false) AND ${isLater}))`;
 }
 
 const COUNTING: ReadonlySet<RankingRequest['figure']> = new Set(['count', 'value-count', 'unique']);
@@ -104,6 +147,8 @@ function limited(
       max_memory_usage: limits.memoryBytesMax,
       max_rows_to_read: limits.rowsReadMax,
       max_result_rows: resultRowsMax,
+      // Whatever a statement says, it changes nothing
+      readonly: 2,
       // A rollup's partition is a function of its bucket, so the versions of a row never lie in two partitions.
       do_not_merge_across_partitions_select_final: 1,
     },

@@ -6,7 +6,6 @@ import {
   type CatalogueMetric,
   comparisonShift,
   type ComparisonShift,
-  type ErrorCode,
   type Fault,
   type Fill,
   FILLS,
@@ -17,13 +16,16 @@ import {
   parseTimeZone,
   type Query,
   type Role,
-  roleAllows,
+  type Targets,
   type Weekday,
   WEEKDAYS,
 } from '@tidemark/core';
+import { type Cursor, questionHash, readCursor } from './cursor.ts';
 import { oneOf, quote, type Report } from './faults.ts';
 import { checkDimension, checkFilters, conditionsOf } from './filters.ts';
-import { GROUP_BY_MAX, GROUPS_DEFAULT, GROUPS_MAX, METRICS_PER_QUERY_MAX } from './limits.ts';
+import { GROUP_BY_MAX, GROUPS_DEFAULT, GROUPS_MAX } from './limits.ts';
+import { checkPersonal } from './personal.ts';
+import { resolveSelections } from './selections.ts';
 import { rangeAtTick } from './tick.ts';
 
 /** A question that makes sense: every name resolved, every default filled in. */
@@ -37,17 +39,26 @@ export interface ResolvedQuery {
   readonly granularity: Granularity | null;
   readonly timeZone: string;
   readonly weekStart: Weekday;
+  readonly fiscalYearStart: number;
   readonly groupBy: readonly string[];
   readonly filters: readonly FilterNode[];
   readonly shift: ComparisonShift | null;
   readonly fill: Fill;
   readonly orderBy: { readonly metric: CatalogueMetric; readonly direction: 'asc' | 'desc' };
   readonly limit: number;
+  /** Whether the groups not shown are wanted, together. */
+  readonly other: boolean;
+  /** The place in the ranking behind which groups are shown; null for the first page. */
+  readonly after: Cursor | null;
+  /** In place of the declared ones, of metrics that are held to targets. */
+  readonly targets: Targets | null;
 }
 
 export interface ValidationContext {
-  readonly catalogue: Catalogue;
+  readonly catalogue: Pick<Catalogue, 'metric'>;
   readonly role: Role;
+  /** Whose data are the asker's own. */
+  readonly user: string | null;
   readonly nowMs: number;
 }
 
@@ -56,16 +67,17 @@ export interface ValidationContext {
  */
 export function resolveQuery(query: Query, context: ValidationContext): ResolvedQuery {
   const faults: Fault[] = [];
-  const report = (pointer: string, detail: string, code: ErrorCode = 'invalid-query') => {
+  const report: Report = (pointer, detail, code = 'invalid-query') => {
     faults.push({ code, pointer, detail });
   };
-  const metrics = resolveMetrics(query, context, report);
-  const timeZone = resolveTimeZone(query.timeZone, report);
-  const weekStart = oneOf(WEEKDAYS, query.weekStart ?? 'monday', '/weekStart', report);
+  const metrics = resolveSelections(query.metrics, context, report);
+  const cursor = readCursor(query.cursor, report);
+  const calendar = resolveCalendar(query, report);
   const granularity =
     query.granularity === undefined ? null : oneOf(GRANULARITIES, query.granularity, '/granularity', report);
   const fill = oneOf(FILLS, query.fill ?? 'none', '/fill', report);
-  const range = resolveRange(query, { nowMs: context.nowMs, timeZone, weekStart }, report);
+  const nowMs = cursor?.nowMs ?? context.nowMs;
+  const range = resolveRange(query, { nowMs, ...calendar }, report);
   const groupBy = resolveGroupBy(query, metrics, report);
   const filters = query.filters ?? [];
   checkFilters(filters, metrics, report);
@@ -75,25 +87,37 @@ export function resolveQuery(query: Query, context: ValidationContext): Resolved
     query.compare === undefined
       ? null
       : oneOf(['previous_period', 'previous_year'] as const, query.compare, '/compare', report);
+  // What is no filter at all was reported, and is not looked into.
+  if (faults.length === 0) checkPersonal({ metrics, groupBy, filters }, context, report);
 
   if (faults.length > 0 || orderBy === null) throw refusal(faults);
-  const shift = compare === null ? null : comparisonShift(compare, range, timeZone);
-  return {
+  const resolved: ResolvedQuery = {
     metrics,
     ...range,
     granularity,
-    timeZone,
-    weekStart,
+    ...calendar,
     groupBy,
     filters,
-    shift,
+    shift: compare === null ? null : comparisonShift(compare, range, calendar.timeZone),
     fill,
     orderBy,
     limit,
+    other: query.other === true,
+    after: cursor === null ? null : { nowMs, rank: cursor.rank, group: cursor.group },
+    targets: query.targets ?? null,
   };
+  if (cursor !== null && cursor.question !== questionHash(resolved)) {
+    report(
+      '/cursor',
+      'belongs to another question: all but limit must be as it was when the cursor was given',
+    );
+    throw refusal(faults);
+  }
+  return resolved;
 }
 
-function refusal(faults: readonly Fault[]): AppError {
+/** The worst of the faults decides the code. */
+export function refusal(faults: readonly Fault[]): AppError {
   const codes = new Set(faults.map((fault) => fault.code));
   const code = codes.has('unknown-metric')
     ? 'unknown-metric'
@@ -104,45 +128,29 @@ function refusal(faults: readonly Fault[]): AppError {
   return new AppError(code, list, { faults });
 }
 
-function resolveMetrics(
-  query: Query,
-  { catalogue, role }: ValidationContext,
+type Calendar = Pick<ResolvedQuery, 'timeZone' | 'weekStart' | 'fiscalYearStart'>;
+
+/** In what does not depend on an instant; also of a question about a distribution. */
+export function resolveCalendar(
+  query: Pick<Query, 'timeZone' | 'weekStart' | 'fiscalYearStart'>,
   report: Report,
-): CatalogueMetric[] {
-  if (query.metrics.length === 0) report('/metrics', 'names no metric: expected at least one');
-  if (query.metrics.length > METRICS_PER_QUERY_MAX) {
-    report('/metrics', `names ${query.metrics.length} metrics: expected at most ${METRICS_PER_QUERY_MAX}`);
-    return [];
+): Calendar {
+  const { timeZone = 'UTC', weekStart = 'monday', fiscalYearStart = 1 } = query;
+  const zone = parseTimeZone(timeZone);
+  if (zone === null) report('/timeZone', `${quote(timeZone)} is no IANA time zone (such as Europe/Berlin)`);
+  if (!Number.isInteger(fiscalYearStart) || fiscalYearStart < 1 || fiscalYearStart > 12) {
+    report('/fiscalYearStart', `${fiscalYearStart} is no month: expected a whole number from 1 to 12`);
   }
-  const metrics = new Map<string, CatalogueMetric>();
-  query.metrics.forEach((key, index) => {
-    const pointer = `/metrics/${index}`;
-    if (typeof key !== 'string') return report(pointer, 'is no key of a metric');
-    const metric = catalogue.metric(key);
-    if (metric === null) {
-      report(
-        pointer,
-        `${quote(key)} is not in the catalogue: GET /api/v1/metrics lists it`,
-        'unknown-metric',
-      );
-    } else if (!roleAllows(role, metric.role)) {
-      report(pointer, `${quote(key)} is for role ${metric.role}, the credential has ${role}`, 'forbidden');
-    } else {
-      metrics.set(key, metric);
-    }
-  });
-  return [...metrics.values()];
+  return {
+    timeZone: zone ?? 'UTC',
+    weekStart: oneOf(WEEKDAYS, weekStart, '/weekStart', report),
+    fiscalYearStart: Math.min(12, Math.max(1, Math.trunc(fiscalYearStart) || 1)),
+  };
 }
 
-function resolveTimeZone(text: string | undefined, report: Report): string {
-  if (text === undefined) return 'UTC';
-  const zone = parseTimeZone(text);
-  if (zone === null) report('/timeZone', `${quote(text)} is no IANA time zone (such as Europe/Berlin)`);
-  return zone ?? 'UTC';
-}
-
-function resolveRange(
-  query: Query,
+/** @returns some range when the one asked for has a fault */
+export function resolveRange(
+  query: Pick<Query, 'from' | 'to'>,
   context: Parameters<typeof parseInstant>[1],
   report: Report,
 ): { fromMs: number; toMs: number; nowMs: number } {
@@ -161,7 +169,11 @@ function resolveRange(
   return rangeAtTick(query, context, { fromMs, toMs });
 }
 
-function resolveGroupBy(query: Query, metrics: readonly CatalogueMetric[], report: Report): string[] {
+export function resolveGroupBy(
+  query: Pick<Query, 'groupBy'>,
+  metrics: readonly CatalogueMetric[],
+  report: Report,
+): string[] {
   const groupBy = query.groupBy ?? [];
   if (groupBy.length > GROUP_BY_MAX) {
     report('/groupBy', `names ${groupBy.length} dimensions: expected at most ${GROUP_BY_MAX}`);
@@ -188,7 +200,7 @@ function resolveOrder(
   return metric === undefined ? null : { metric, direction };
 }
 
-function resolveLimit(limit: number | undefined, report: Report): number {
+export function resolveLimit(limit: number | undefined, report: Report): number {
   if (limit === undefined) return GROUPS_DEFAULT;
   if (!Number.isInteger(limit) || limit < 1 || limit > GROUPS_MAX) {
     report('/limit', `${limit} is out of range: expected a whole number from 1 to ${GROUPS_MAX}`);

@@ -71,7 +71,10 @@ export function registerGatewayRoutes(app: HttpServer, options: GatewayRoutesOpt
     pipeline: catalog.pipeline,
     catalogue,
     clock,
-    limits: { ...DEFAULT_STATEMENT_LIMITS, statementsAtOnceMax: options.questions.statementsAtOnceMax },
+    limitsOf: () => ({
+      ...DEFAULT_STATEMENT_LIMITS,
+      statementsAtOnceMax: options.questions.statementsAtOnceMax,
+    }),
     eventsTopic: EVENTS_TOPIC,
     allowedLatenessMs,
   });

@@ -16,12 +16,34 @@ const query: Static<typeof QueryRequestSchema> = {
 /** The wire and the core agree on the shape. */
 const _sameShape: Query = query;
 
+const host = { dimension: 'host', op: 'eq' as const, value: 'a' };
+
 describe('QueryRequestSchema', () => {
   it('takes a question', () => {
     expect(request.Check(_sameShape)).toBe(true);
   });
 
+  it('takes nested filters, and selections of the asker', () => {
+    const change = {
+      metrics: [
+        'a.b',
+        { as: 'p99', metric: 'a.c', level: 0.99 },
+        { as: 'rate', expression: 'a.b / seconds', unit: 'USD' },
+      ],
+      filters: [{ or: [host, { not: { and: [host, host] } }] }],
+      fiscalYearStart: 4,
+      other: true,
+      cursor: 'abc',
+    };
+    expect(request.Check({ ...query, ...change })).toBe(true);
+  });
+
   it.each<[string, object]>([
+    ['a fault deep in a filter', { filters: [{ or: [host, { not: { and: [{ ...host, op: 'like' }] } }] }] }],
+    ['two forms of a filter at once', { filters: [{ or: [host], and: [host] }] }],
+    ['an empty list of filters', { filters: [{ or: [] }] }],
+    ['a selection without a name', { metrics: [{ expression: 'a.b' }] }],
+    ['month 13', { fiscalYearStart: 13 }],
     ['no metrics', { metrics: [] }],
     ['a metric that is no text', { metrics: [1] }],
     ['an unknown member', { metric: 'x' }],
@@ -52,6 +74,7 @@ describe('AnswerSchema', () => {
       tiersRead: ['raw'],
       estimates: [],
       groupsOmitted: 0,
+      nextCursor: null,
     };
     expect(Compile(AnswerSchema).Check(answer)).toBe(true);
   });
@@ -84,8 +107,15 @@ describe('toSeriesQuery', () => {
     });
   });
 
+  it('takes a nested filter as JSON', () => {
+    const nested = { or: [{ dimension: 'host', op: 'eq' as const, value: 'a' }, { not: { and: [host] } }] };
+    const asked = { ...parameters, filter: JSON.stringify(nested) };
+    expect(toSeriesQuery('http.requests', asked).filters).toEqual([nested]);
+  });
+
   it('reports every filter that cannot be read', () => {
-    const filter = ['host', 'host:like:x', 'status:gt:many', 'user:exists:perhaps'];
+    const broken = ['{"or":[', '{"or":[{"dimension":"host"}]}'];
+    const filter = ['host', 'host:like:x', 'status:gt:many', 'user:exists:perhaps', ...broken];
     let caught: unknown;
     try {
       toSeriesQuery('http.requests', { ...parameters, filter });
@@ -97,6 +127,8 @@ describe('toSeriesQuery', () => {
       '/filter/1',
       '/filter/2',
       '/filter/3',
+      '/filter/4',
+      '/filter/5',
     ]);
   });
 });

@@ -31,14 +31,76 @@ const FILL = oneOf(FILLS, {
 const COMPARE = oneOf(['previous_period', 'previous_year']);
 const LIMIT = Type.Integer({ minimum: 1, maximum: 1_000, description: 'Groups shown; 100 when absent' });
 
+const METRIC_KEY = Type.String({ minLength: 1, maxLength: 128, description: 'Of `GET /api/v1/metrics`' });
+const AS = Type.String({
+  minLength: 1,
+  maxLength: 64,
+  description: 'What the answer calls it: letters, digits, `_`, `-` and space',
+});
+
+const MetricSelectionSchema = Type.Union([
+  METRIC_KEY,
+  Type.Object(
+    {
+      as: AS,
+      metric: METRIC_KEY,
+      level: Type.Number({ description: 'Of a metric that is a quantile: another level, between 0 and 1' }),
+    },
+    { additionalProperties: false },
+  ),
+  Type.Object(
+    {
+      as: AS,
+      expression: Type.String({
+        minLength: 1,
+        maxLength: 1_000,
+        description:
+          'Numbers, metric keys, `seconds` (the length of the bucket, as far as it has passed), `+ - * /` and parentheses',
+      }),
+      unit: Type.Optional(
+        Type.String({ minLength: 1, maxLength: 32, description: 'A currency (`USD`) makes it exact: text' }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+]);
+
+const FISCAL_YEAR_START = Type.Integer({
+  minimum: 1,
+  maximum: 12,
+  description: 'The month in which years, and so quarters, begin; 1 when absent',
+});
+const OTHER = Type.Boolean({
+  description: 'One more series for each metric, last: all groups that are not shown, together',
+});
+const CURSOR = Type.String({
+  minLength: 1,
+  maxLength: 1_000_000,
+  description:
+    'The `nextCursor` of an answer to the same question (only `limit` may differ): the groups that rank behind it',
+});
+const TARGETS = Type.Object(
+  {
+    attribute: Type.String({ minLength: 1, maxLength: 64 }),
+    values: Type.Record(Type.String(), Type.Number(), { maxProperties: 1_000 }),
+    otherwise: nullable(Type.Number()),
+  },
+  {
+    additionalProperties: false,
+    description:
+      'In place of the declared ones: by the value of an attribute, or for all others; null: no target',
+  },
+);
+
 export const QueryRequestSchema = Type.Object(
   {
-    metrics: Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { minItems: 1, maxItems: 20 }),
+    metrics: Type.Array(MetricSelectionSchema, { minItems: 1, maxItems: 20 }),
     from: FROM,
     to: TO,
     granularity: Type.Optional(GRANULARITY),
     timeZone: Type.Optional(TIME_ZONE),
     weekStart: Type.Optional(WEEK_START),
+    fiscalYearStart: Type.Optional(FISCAL_YEAR_START),
     groupBy: Type.Optional(Type.Array(Type.String(), { maxItems: 8 })),
     filters: Type.Optional(
       Type.Array(QueryFilterSchema, {
@@ -59,6 +121,9 @@ export const QueryRequestSchema = Type.Object(
       ),
     ),
     limit: Type.Optional(LIMIT),
+    other: Type.Optional(OTHER),
+    cursor: Type.Optional(CURSOR),
+    targets: Type.Optional(TARGETS),
   },
   { title: 'QueryRequest', additionalProperties: false },
 );
@@ -197,6 +262,7 @@ export const SeriesParametersSchema = Type.Object(
     granularity: Type.Optional(GRANULARITY),
     timeZone: Type.Optional(TIME_ZONE),
     weekStart: Type.Optional(WEEK_START),
+    fiscalYearStart: Type.Optional(FISCAL_YEAR_START),
     groupBy: Type.Optional(Type.String({ description: 'Dimensions, separated by commas' })),
     filter: Type.Optional(Type.Union([FilterTextSchema, Type.Array(FilterTextSchema, { maxItems: 64 })])),
     compare: Type.Optional(COMPARE),
@@ -205,6 +271,8 @@ export const SeriesParametersSchema = Type.Object(
       oneOf(['asc', 'desc'], { description: 'Of the ranking of groups; `desc` when absent' }),
     ),
     limit: Type.Optional(LIMIT),
+    other: Type.Optional(OTHER),
+    cursor: Type.Optional(CURSOR),
   },
   { title: 'SeriesParameters', additionalProperties: false },
 );

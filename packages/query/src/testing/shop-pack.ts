@@ -94,7 +94,7 @@ const shopPack: Pack = {
   dimensions: [
     { key: 'channel', title: 'Channel', field: 'data.channel', rolledUp: true },
     { key: 'country', title: 'Country', field: 'data.address.country', rolledUp: true },
-    { key: 'user', title: 'User', field: 'subject', rolledUp: false },
+    { key: 'user', title: 'User', field: 'subject', rolledUp: false, isPersonal: true },
   ],
   metrics: [...baseMetrics, ...derivedMetrics],
   importMappings: [],
