@@ -1,7 +1,7 @@
 import type { Bus } from '@tidemark/bus';
 import type { Catalog } from '@tidemark/catalog';
 import { AppError, MINUTE_MS, SECOND_MS } from '@tidemark/core';
-import type { Clock, Measure } from '@tidemark/core';
+import type { Clock, Measure, SubjectFact } from '@tidemark/core';
 import { EVENTS_TOPIC } from '@tidemark/contracts';
 import { verifyBuckets } from '@tidemark/query';
 import type { Logger, Telemetry } from '@tidemark/runtime';
@@ -10,6 +10,7 @@ import {
   createEventStore,
   createLetterBooks,
   createRollupStore,
+  createSubjectStore,
   EVENTS_TOKENS_REMEMBERED,
 } from '@tidemark/warehouse';
 import type { WarehouseExecutor } from '@tidemark/warehouse';
@@ -34,6 +35,8 @@ export interface AggregatorPorts {
   readonly warehouse: WarehouseExecutor;
   readonly catalog: Catalog;
   readonly measures: readonly Measure[];
+  /** What is kept of subjects. */
+  readonly facts: readonly SubjectFact[];
   readonly clock: Clock;
   readonly log: Logger;
   readonly telemetry: Telemetry;
@@ -67,7 +70,7 @@ export async function assembleAggregator(
 }
 
 function startPipeline(ports: AggregatorPorts, options: AggregatorOptions): Promise<Aggregator> {
-  const { bus, warehouse, catalog, measures, clock, log, telemetry, random, onFatal } = ports;
+  const { bus, warehouse, catalog, measures, facts, clock, log, telemetry, random, onFatal } = ports;
   return startAggregator(
     {
       bus,
@@ -78,7 +81,9 @@ function startPipeline(ports: AggregatorPorts, options: AggregatorOptions): Prom
         queryTimeoutMs: LOOKUP_TIMEOUT_MS,
       }),
       rollups: createRollupStore(warehouse),
+      subjects: createSubjectStore(warehouse),
       measures,
+      facts,
       clock,
       log,
       random,

@@ -98,6 +98,7 @@ async function start() {
       warehouse,
       catalog,
       measures: [MEASURE],
+      facts: [],
       clock,
       log,
       telemetry,

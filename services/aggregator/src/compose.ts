@@ -39,12 +39,14 @@ export async function composeAggregator(
   const bus = createKafkaBus({ brokers: config.kafkaBrokers, clientId: 'tidemark-aggregator', clock, log });
   lifecycle.onStop('bus', () => bus.close());
 
+  const { measures, facts } = createCatalogue(PACKS);
   const aggregator = await assembleAggregator(
     {
       bus,
       warehouse,
       catalog,
-      measures: createCatalogue(PACKS).measures,
+      measures,
+      facts,
       clock,
       log,
       telemetry,

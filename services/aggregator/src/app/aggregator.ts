@@ -1,5 +1,5 @@
 /** The aggregator as a running thing: one consumer of the events topic with a driver per partition, and one rollup worker. */
-import type { Measure } from '@tidemark/core';
+import type { Measure, SubjectFact } from '@tidemark/core';
 import type { AssignedPartition, Bus, Consumer, ConsumerOptions } from '@tidemark/bus';
 import type { PipelineState } from '@tidemark/catalog';
 import { declareTopics, EVENTS_TOPIC } from '@tidemark/contracts';
@@ -15,7 +15,9 @@ export interface AggregatorDependencies extends Omit<DriverDependencies, 'progre
   readonly bus: Bus;
   readonly pipeline: PipelineState;
   readonly rollups: RollupWorkerDependencies['rollups'];
+  readonly subjects: RollupWorkerDependencies['subjects'];
   readonly measures: readonly Measure[];
+  readonly facts: readonly SubjectFact[];
   readonly onRecomputed: RollupWorkerDependencies['onRecomputed'];
   readonly onRollupFailed: () => void;
   /** The process must stop and be started again: going on would be wrong or useless. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Claim, ClaimOptions, DirtyBucket } from '@tidemark/catalog';
 import { AppError, MINUTE_MS } from '@tidemark/core';
-import type { ErrorCode, Measure } from '@tidemark/core';
+import type { ErrorCode, Measure, SubjectFact, Tier } from '@tidemark/core';
 import type { RecomputeOptions } from '@tidemark/warehouse';
 import { NOON_MS, organization } from '../domain/testing.ts';
 import { ROLLUP_LEASE_MS, runRollupWorker } from './rollup-worker.ts';
@@ -9,9 +9,10 @@ import type { RollupWorkerDependencies } from './rollup-worker.ts';
 import { createSilentLog, createSkippingClock } from './testing.ts';
 
 const MEASURE = { fingerprint: 'f1' } as Measure;
+const FACT = { fingerprint: 'f2' } as SubjectFact;
 
 /** The part of the catalog that a worker uses: buckets by start, each free from an instant on. */
-function createPipeline(starts: readonly number[], nowMs: () => number) {
+function createPipeline(starts: readonly number[], nowMs: () => number, tier: Tier) {
   const freeAtMs = new Map(starts.map((start) => [start, 0]));
   const claims: ClaimOptions[] = [];
   const calls: string[] = [];
@@ -38,7 +39,7 @@ function createPipeline(starts: readonly number[], nowMs: () => number) {
       const due = [...freeAtMs].filter(([, atMs]) => atMs <= nowMs()).map(([start]) => start);
       const buckets = due.slice(0, options.maxBuckets).map((bucketStartMs) => {
         freeAtMs.set(bucketStartMs, nowMs() + options.leaseMs);
-        return { tier: '1m', organization: organization(), bucketStartMs, mark: 1n } as const;
+        return { tier, organization: organization(), bucketStartMs, mark: 1n } as const;
       });
       version += 1n;
       return buckets.length === 0 ? null : { version, buckets, measures: options.measures };
@@ -62,7 +63,7 @@ function createPipeline(starts: readonly number[], nowMs: () => number) {
     confirmMeasures: () => step('confirm'),
     unknownMeasures: () => Promise.resolve([]),
   };
-  return { pipeline, claims, calls, faults, left: () => [...freeAtMs.keys()] };
+  return { pipeline, claims, calls, faults, step, left: () => [...freeAtMs.keys()] };
 }
 
 /** Runs a worker until `until` holds or nothing more can happen. */
@@ -73,11 +74,12 @@ async function run(
     readonly minutes?: readonly number[];
     readonly until: (left: readonly number[], calls: readonly string[]) => boolean;
     readonly faults?: Readonly<Record<string, ErrorCode[]>>;
+    readonly tier?: Tier;
   },
 ) {
   const clock = createSkippingClock();
   const stop = new AbortController();
-  const world = createPipeline(starts, () => clock.nowMs());
+  const world = createPipeline(starts, () => clock.nowMs(), options.tier ?? '1m');
   for (const [call, codes] of Object.entries(options.faults ?? {})) world.faults.set(call, codes);
   const recomputed: number[] = [];
   let failures = 0;
@@ -101,7 +103,12 @@ async function run(
           yield (options.minutes ?? []).map((minuteMs) => ({ organization: organization(), minuteMs }));
         },
       },
+      subjects: {
+        absorb: ({ facts, bucketStartsMs }) =>
+          world.step(`absorb ${facts.length} of ${bucketStartsMs.length}`),
+      },
       measures: [MEASURE],
+      facts: [FACT],
       clock: {
         nowMs: () => clock.nowMs(),
         sleep: async (ms) => {
@@ -131,9 +138,35 @@ describe('the rollup worker', () => {
     expect(calls.slice(calls.indexOf('progress'))).toEqual([
       'progress',
       'claim',
+      'absorb 1 of 3',
       'clear',
       'progress',
       'claim',
+    ]);
+  });
+
+  it('claims for its measures and facts together', async () => {
+    const { claims } = await run(minutes(1), { until: isClean });
+    expect(claims[0]?.measures).toEqual(['f1', 'f2']);
+  });
+
+  it('keeps subjects of minutes alone: wider buckets hold the same events', async () => {
+    const { calls } = await run(minutes(1), { until: isClean, tier: '15m' });
+    expect(calls).toContain('clear');
+    expect(calls.some((call) => call.startsWith('absorb'))).toBe(false);
+  });
+
+  it('clears no mark before subjects are kept', async () => {
+    const { calls, failures } = await run(minutes(2), {
+      faults: { 'absorb 1 of 2': ['query-timeout'] },
+      until: isClean,
+    });
+    expect(failures()).toBe(1);
+    expect(calls.filter((call) => call === 'clear' || call.startsWith('absorb'))).toEqual([
+      'absorb 1 of 1',
+      'clear',
+      'absorb 1 of 1',
+      'clear',
     ]);
   });
 

@@ -3,10 +3,10 @@
  * same bucket the version of their claims puts in order.
  */
 import { completeThroughMs, isAppError, MINUTE_MS, SECOND_MS } from '@tidemark/core';
-import type { AppError, Clock, Measure } from '@tidemark/core';
+import type { AppError, Clock, Measure, SubjectFact } from '@tidemark/core';
 import type { Claim, PipelineState } from '@tidemark/catalog';
 import { EVENTS_TOPIC } from '@tidemark/contracts';
-import type { EventStore, RollupStore } from '@tidemark/warehouse';
+import type { EventStore, RollupStore, SubjectStore } from '@tidemark/warehouse';
 import type { Logger } from '@tidemark/runtime';
 import { bucketsOf } from '../domain/marks.ts';
 
@@ -32,7 +32,10 @@ export interface RollupWorkerDependencies {
   readonly pipeline: Omit<PipelineState, 'holdDirty' | 'markDirtyNow' | 'countDirtyWithin'>;
   readonly rollups: Pick<RollupStore, 'recompute' | 'greatestVersion'>;
   readonly events: Pick<EventStore, 'allMinutes'>;
+  readonly subjects: Pick<SubjectStore, 'absorb'>;
   readonly measures: readonly Measure[];
+  /** What is kept of subjects: adopted as measures are, and kept when the minutes that tell of it are recomputed. */
+  readonly facts: readonly SubjectFact[];
   readonly clock: Clock;
   readonly log: Logger;
   readonly onRecomputed: (claim: Claim, durationMs: number) => void;
@@ -44,18 +47,12 @@ export interface RollupWorkerOptions {
 }
 
 /**
- * Makes the measures of this release those that rollups are made of, and marks every bucket dirty when a measure is declared that rollups were never made of. A question about it is answered from raw
- * until the measure is confirmed (which is after every mark is durable), and bucket by bucket from rollups as they are made.
+ * Makes the measures and facts of this release those that are kept, and marks every bucket dirty when one is declared that was never kept. A question about it is answered from raw
+ * until it is confirmed (which is after every mark is durable), and bucket by bucket from what is kept as it is made.
  */
-async function adoptMeasures({
-  pipeline,
-  rollups,
-  events,
-  measures,
-  clock,
-  log,
-}: RollupWorkerDependencies): Promise<void> {
-  const fingerprints = fingerprintsOf(measures);
+async function adoptMeasures(dependencies: RollupWorkerDependencies): Promise<void> {
+  const { pipeline, rollups, events, clock, log } = dependencies;
+  const fingerprints = fingerprintsOf(dependencies);
   await pipeline.raiseVersion(await rollups.greatestVersion());
   const unconfirmed = await pipeline.adoptMeasures(fingerprints);
   if (unconfirmed.length === 0) return;
@@ -121,15 +118,16 @@ export async function runRollupWorker(
   }
 }
 
-function areOursAdopted({ pipeline, measures }: RollupWorkerDependencies): Promise<boolean> {
-  return pipeline.areAdopted(fingerprintsOf(measures));
+function areOursAdopted(dependencies: RollupWorkerDependencies): Promise<boolean> {
+  return dependencies.pipeline.areAdopted(fingerprintsOf(dependencies));
 }
 
 async function claimDue(
-  { pipeline, clock, measures }: RollupWorkerDependencies,
+  dependencies: RollupWorkerDependencies,
   { allowedLatenessMs }: RollupWorkerOptions,
   maxBuckets: number,
 ): Promise<Claim | null> {
+  const { pipeline, clock } = dependencies;
   const progress = await pipeline.progress(EVENTS_TOPIC);
   const closedThroughMs = completeThroughMs(
     progress.map((partition) => partition.arrivedThroughMs),
@@ -141,27 +139,28 @@ async function claimDue(
     nowMs: clock.nowMs(),
     leaseMs: maxBuckets === 1 ? ROLLUP_ALONE_LEASE_MS : ROLLUP_LEASE_MS,
     maxBuckets,
-    measures: fingerprintsOf(measures),
+    measures: fingerprintsOf(dependencies),
   });
 }
 
 /** Null when the buckets are clean now, else why they are not. @throws the catalog's AppErrors */
 async function recompute(
-  { pipeline, rollups, measures, clock, onRecomputed }: RollupWorkerDependencies,
+  { pipeline, rollups, subjects, measures, facts, clock, onRecomputed }: RollupWorkerDependencies,
   claim: Claim,
 ): Promise<AppError | null> {
   const first = claim.buckets[0];
   if (first === undefined) return null;
   const startedAtMs = clock.nowMs();
+  const buckets = {
+    organization: first.organization,
+    tier: first.tier,
+    bucketStartsMs: claim.buckets.map((bucket) => bucket.bucketStartMs),
+    timeoutMs: ROLLUP_TIMEOUT_MS,
+  };
   try {
-    await rollups.recompute({
-      organization: first.organization,
-      tier: first.tier,
-      bucketStartsMs: claim.buckets.map((bucket) => bucket.bucketStartMs),
-      measures,
-      version: claim.version,
-      timeoutMs: ROLLUP_TIMEOUT_MS,
-    });
+    await rollups.recompute({ ...buckets, measures, version: claim.version });
+    // A closed minute without a mark is read from nowhere else: see `packages/query/src/subjects/sources.ts`.
+    if (first.tier === '1m') await subjects.absorb({ ...buckets, facts });
   } catch (error) {
     if (isAppError(error)) return error;
     throw error;
@@ -182,6 +181,6 @@ async function giveBack(
   await pipeline.releaseClaim(claim);
 }
 
-function fingerprintsOf(measures: readonly Measure[]): readonly string[] {
-  return measures.map((measure) => measure.fingerprint);
+function fingerprintsOf({ measures, facts }: RollupWorkerDependencies): readonly string[] {
+  return [...measures, ...facts].map(({ fingerprint }) => fingerprint);
 }
