@@ -82,6 +82,7 @@ export async function startStandalone(
       warehouse,
       catalog,
       measures: catalogue.measures,
+      facts: catalogue.facts,
       clock,
       log,
       telemetry,
