@@ -10,7 +10,7 @@ import { Secret } from './secret.ts';
 /** Each may be asked for its keys, by whoever sends a token in its name. */
 const ISSUERS_MAX = 16;
 /** RFC 7518, 3.2: a key of HS256 is as long as its hash. */
-export const JWT_SECRET_BYTES_MIN = 32;
+const JWT_SECRET_BYTES_MIN = 32;
 const MAPPED_VALUES_MAX = 1_000;
 const TEXT_LENGTH_MAX = 512;
 
