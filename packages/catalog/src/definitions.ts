@@ -20,6 +20,9 @@ interface MetricRow {
   readonly created_at_ms: BigintText;
   readonly updated_at_ms: BigintText;
   readonly revision: BigintText;
+  readonly fingerprint: string | null;
+  readonly adoption: BigintText | null;
+  readonly is_confirmed: boolean;
 }
 
 type Transaction = Pick<SqlExecutor, 'query'>;
@@ -36,17 +39,36 @@ const SET_SETTINGS = 'UPDATE organizations SET settings = $2::jsonb WHERE id = $
 const RAISE_REVISION = `
 UPDATE organizations SET revision = revision + 1 WHERE id = $1 RETURNING revision`;
 
-const METRIC_COLUMNS = 'key, declaration, created_at_ms, updated_at_ms, revision';
+const PUT_COLUMNS = 'key, declaration, created_at_ms, updated_at_ms, revision';
+const METRIC_COLUMNS = `${PUT_COLUMNS}, fingerprint, adoption, is_confirmed`;
 
 const LIST_METRICS = `SELECT ${METRIC_COLUMNS} FROM metrics WHERE organization = $1 ORDER BY key`;
 
 const COUNT_METRICS = 'SELECT count(*)::integer AS metrics FROM metrics WHERE organization = $1';
 
 const PUT_METRIC = `
-INSERT INTO metrics (organization, ${METRIC_COLUMNS}) VALUES ($1, $2, $3::jsonb, $4, $4, $5)
+INSERT INTO metrics AS m (organization, ${PUT_COLUMNS}) VALUES ($1, $2, $3::jsonb, $4, $4, $5)
 ON CONFLICT (organization, key) DO UPDATE SET
-  declaration = excluded.declaration, updated_at_ms = excluded.updated_at_ms, revision = excluded.revision
+  declaration = excluded.declaration, updated_at_ms = excluded.updated_at_ms, revision = excluded.revision,
+  fingerprint = CASE WHEN m.declaration = excluded.declaration THEN m.fingerprint END,
+  adoption = CASE WHEN m.declaration = excluded.declaration THEN m.adoption END,
+  is_confirmed = m.is_confirmed AND m.declaration = excluded.declaration
 RETURNING ${METRIC_COLUMNS}`;
+
+const ADOPT_METRIC = `
+UPDATE metrics SET
+  adoption = CASE WHEN fingerprint = $3 THEN adoption ELSE nextval('pipeline_versions') END,
+  is_confirmed = is_confirmed AND fingerprint IS NOT DISTINCT FROM $3,
+  fingerprint = $3
+WHERE organization = $1 AND key = $2 AND revision = $4
+RETURNING ${METRIC_COLUMNS}`;
+
+const CONFIRM_METRIC = `
+UPDATE metrics SET is_confirmed = true WHERE organization = $1 AND key = $2 AND adoption = $3::bigint`;
+
+const GIVE_UP_METRIC = `
+UPDATE metrics SET fingerprint = NULL, adoption = NULL, is_confirmed = false
+WHERE organization = $1 AND key = $2 AND adoption = $3::bigint`;
 
 const DELETE_METRIC = 'DELETE FROM metrics WHERE organization = $1 AND key = $2 RETURNING key';
 
@@ -92,6 +114,16 @@ export function createDefinitions(executor: Pick<SqlExecutor, 'query' | 'transac
         return toOwnMetric(row);
       });
     },
+    async adoptMetric(organization, key, { fingerprint, revision }) {
+      const [row] = await executor.query<MetricRow>(ADOPT_METRIC, [organization, key, fingerprint, revision]);
+      return row === undefined ? null : toOwnMetric(row).rollup;
+    },
+    async confirmMetric(organization, key, adoption) {
+      await executor.query(CONFIRM_METRIC, [organization, key, adoption.toString()]);
+    },
+    async giveUpMetric(organization, key, adoption) {
+      await executor.query(GIVE_UP_METRIC, [organization, key, adoption.toString()]);
+    },
     async deleteMetric(organization, key, actor) {
       return await executor.transaction(async (tx) => {
         // The organization first, as whoever puts: two orders could wait for each other for ever.
@@ -133,11 +165,14 @@ function toSettings(row: SettingsRow | undefined): OrganizationSettings {
 }
 
 function toOwnMetric(row: MetricRow): OwnMetric {
+  const { fingerprint, adoption, is_confirmed: isConfirmed } = row;
+  const isAdopted = fingerprint !== null && adoption !== null;
   return {
     key: row.key,
     declaration: row.declaration,
     createdAtMs: toSafeInteger(row.created_at_ms),
     updatedAtMs: toSafeInteger(row.updated_at_ms),
     revision: toSafeInteger(row.revision),
+    rollup: isAdopted ? { fingerprint, adoption: BigInt(adoption), isConfirmed } : null,
   };
 }

@@ -108,10 +108,11 @@ UPDATE pipeline_dirty_buckets AS d SET lease_until_ms = 0, claim_version = NULL
 WHERE d.organization = $1 AND d.tier_width_ms = $2
   AND d.bucket_start_ms = ANY (ARRAY (SELECT bucket_start_ms FROM held))`;
 
+/** $5 how many at most; null for all. */
 export const SELECT_DIRTY = `
 SELECT bucket_start_ms FROM pipeline_dirty_buckets
 WHERE organization = $1 AND tier_width_ms = $2 AND bucket_start_ms >= $3 AND bucket_start_ms < $4
-ORDER BY bucket_start_ms`;
+ORDER BY bucket_start_ms LIMIT $5::bigint`;
 
 export const COUNT_DIRTY = 'SELECT count(*) AS count FROM pipeline_dirty_buckets';
 
@@ -142,10 +143,12 @@ UPDATE pipeline_measures AS m SET is_confirmed = true
 FROM unnest($1::text[], $2::bigint[]) AS c (fingerprint, adoption)
 WHERE m.fingerprint = c.fingerprint AND m.adoption = c.adoption AND NOT m.is_confirmed`;
 
-/** $1 fingerprints. */
+/** $1 fingerprints, $2 organization: what is kept for all, or for a metric of its own. */
 export const UNKNOWN_MEASURES = `
 SELECT f.fingerprint FROM unnest($1::text[]) AS f (fingerprint)
 WHERE NOT EXISTS (SELECT 1 FROM pipeline_measures AS m WHERE m.fingerprint = f.fingerprint AND m.is_confirmed)
+  AND NOT EXISTS (
+    SELECT 1 FROM metrics AS m WHERE m.organization = $2 AND m.fingerprint = f.fingerprint AND m.is_confirmed)
 ORDER BY f.fingerprint`;
 
 /** $1 fingerprints, sorted. */

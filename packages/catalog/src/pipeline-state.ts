@@ -102,12 +102,13 @@ export function createPipelineState(executor: Pick<SqlExecutor, 'query'>): Pipel
     async releaseClaim(claim) {
       await release(executor, claim);
     },
-    async dirtyBuckets(organization, tier, fromMs, toMs) {
+    async dirtyBuckets(organization, tier, fromMs, toMs, limit) {
       const rows = await executor.query<{ bucket_start_ms: BigintText }>(SELECT_DIRTY, [
         organization,
         TIER_WIDTH_MS[tier],
         fromMs,
         toMs,
+        limit ?? null,
       ]);
       return rows.map((row) => toSafeInteger(row.bucket_start_ms));
     },
@@ -126,9 +127,10 @@ export function createPipelineState(executor: Pick<SqlExecutor, 'query'>): Pipel
       assertThat(row !== undefined, 'count(*) answers one row');
       return toSafeInteger(row.count);
     },
-    async unknownMeasures(fingerprints) {
+    async unknownMeasures(fingerprints, organization) {
       const rows = await executor.query<{ fingerprint: string }>(UNKNOWN_MEASURES, [
         [...new Set(fingerprints)],
+        organization,
       ]);
       return rows.map((row) => row.fingerprint);
     },

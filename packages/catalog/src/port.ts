@@ -104,12 +104,13 @@ export interface PipelineState {
   clearDirty(claim: Claim): Promise<void>;
   /** Gives unfinished buckets back before their lease ends. */
   releaseClaim(claim: Claim): Promise<void>;
-  /** Starts of the dirty buckets of one organization within [fromMs, toMs), ascending. */
+  /** Starts of the dirty buckets of one organization within [fromMs, toMs), ascending: all, or the first `limit`. */
   dirtyBuckets(
     organization: OrganizationId,
     tier: Tier,
     fromMs: number,
     toMs: number,
+    limit?: number,
   ): Promise<readonly number[]>;
   countDirty(): Promise<number>;
   /** Dirty buckets of one organization within [fromMs, toMs), over all tiers. */
@@ -126,8 +127,11 @@ export interface PipelineState {
    * somebody adopted again, stays unconfirmed. Idempotent.
    */
   confirmMeasures(adopted: readonly AdoptedMeasure[]): Promise<void>;
-  /** Those that are not adopted or not confirmed: clean buckets may lack their rollups, so they are answered from raw. */
-  unknownMeasures(fingerprints: readonly string[]): Promise<readonly string[]>;
+  /**
+   * Those that are not adopted or not confirmed, neither for all nor for the organization: clean buckets of it may lack their rollups, so
+   * they are answered from raw.
+   */
+  unknownMeasures(fingerprints: readonly string[], organization: OrganizationId): Promise<readonly string[]>;
 }
 
 /** What became of some records of one organization; null stands for records that do not say whose they are. */

@@ -159,6 +159,16 @@ export interface OwnMetric {
   readonly updatedAtMs: number;
   /** Of the organization when it was put last. */
   readonly revision: number;
+  /** Null: no rollups are made of it. */
+  readonly rollup: OwnRollup | null;
+}
+
+/** The measure that rollups are made of for an own metric. */
+export interface OwnRollup {
+  readonly fingerprint: string;
+  /** Names this spell of being adopted. */
+  readonly adoption: bigint;
+  readonly isConfirmed: boolean;
 }
 
 /** What an organization asks differently from others. Each change raises its revision, in the same transaction. */
@@ -178,13 +188,28 @@ export interface Definitions {
   ): Promise<OrganizationSettings>;
   /** Ascending by key. */
   metricsOf(organization: OrganizationId): Promise<readonly OwnMetric[]>;
-  /** Adds or replaces. @throws conflict beyond `OWN_METRICS_MAX`; not-found when there is no such organization */
+  /** Adds or replaces; what differs from before has no rollups until it is adopted anew. @throws conflict beyond `OWN_METRICS_MAX`; not-found when there is no such organization */
   putMetric(
     organization: OrganizationId,
     key: string,
     declaration: unknown,
     actor: Actor,
   ): Promise<OwnMetric>;
+  /**
+   * From here on every claim is answered with rollups of the measure, too: whoever claims reads `metricsOf` after it. Adopting the adopted
+   * measure changes nothing.
+   * @param revision of the metric that the measure was compiled from
+   * @returns null when the metric has been put again since, or deleted
+   */
+  adoptMetric(
+    organization: OrganizationId,
+    key: string,
+    measure: { readonly fingerprint: string; readonly revision: number },
+  ): Promise<OwnRollup | null>;
+  /** Call after every bucket that may lack its rollups is durably marked. Nothing when it was adopted anew since, or given up. */
+  confirmMetric(organization: OrganizationId, key: string, adoption: bigint): Promise<void>;
+  /** For a claimant that cannot make these rollups: from here on the metric is answered from raw. */
+  giveUpMetric(organization: OrganizationId, key: string, adoption: bigint): Promise<void>;
   /** False when there is none. */
   deleteMetric(organization: OrganizationId, key: string, actor: Actor): Promise<boolean>;
 }

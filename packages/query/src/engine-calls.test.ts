@@ -27,9 +27,9 @@ function createEngine(
     eventsTopic: 'events',
     allowedLatenessMs: 0,
     pipeline: {
-      unknownMeasures: (asked) => {
+      unknownMeasures: (asked, organization) => {
         calls.push('unknownMeasures');
-        return overrides.unknownMeasures?.(asked) ?? Promise.resolve([]);
+        return overrides.unknownMeasures?.(asked, organization) ?? Promise.resolve([]);
       },
       progress: (topic) => {
         calls.push(`progress ${topic}`);

@@ -26,15 +26,16 @@ import type { OrganizationId, Tier } from '@tidemark/core';
 export interface QueryPipeline {
   /** Of EVERY partition of the topic, also of those that stored nothing yet; empty before the aggregator first ran. @throws catalog-unavailable */
   progress(topic: string): Promise<readonly { readonly arrivedThroughMs: number }[]>;
-  /** Starts of the marked buckets that begin within [fromMs, toMs), ascending. @throws catalog-unavailable */
+  /** Starts of the marked buckets that begin within [fromMs, toMs), ascending: all, or the first `limit`. @throws catalog-unavailable */
   dirtyBuckets(
     organization: OrganizationId,
     tier: Tier,
     fromMs: number,
     toMs: number,
+    limit?: number,
   ): Promise<readonly number[]>;
-  /** Those of the measures whose rollups may be missing in closed buckets without a mark. @throws catalog-unavailable */
-  unknownMeasures(fingerprints: readonly string[]): Promise<readonly string[]>;
+  /** Those of the measures whose rollups may be missing in closed buckets of the organization without a mark. @throws catalog-unavailable */
+  unknownMeasures(fingerprints: readonly string[], organization: OrganizationId): Promise<readonly string[]>;
 }
 
 /**
@@ -44,9 +45,10 @@ export interface QueryPipeline {
  */
 export async function rolledUpMeasures(
   pipeline: Pick<QueryPipeline, 'unknownMeasures'>,
+  organization: OrganizationId,
   fingerprints: readonly string[],
 ): Promise<ReadonlySet<string>> {
   const distinct = new Set(fingerprints);
-  for (const unknown of await pipeline.unknownMeasures([...distinct])) distinct.delete(unknown);
+  for (const unknown of await pipeline.unknownMeasures([...distinct], organization)) distinct.delete(unknown);
   return distinct;
 }

@@ -71,7 +71,7 @@ export async function verifyBuckets(
   options: VerificationOptions,
 ): Promise<Verification> {
   const range = closedRange(options);
-  const measures = await confirmedAmong(dependencies, dependencies.measures);
+  const measures = await confirmedAmong(dependencies, options.organization, dependencies.measures);
   if (measures.length === 0 || range.fromMs >= range.toMs) {
     return { checkedBuckets: 0, skippedDirty: 0, differences: [], isTruncated: false };
   }
@@ -93,7 +93,9 @@ export async function verifyBuckets(
   const same = new Set(first.differences.map(keyOf));
   const second = await compare([...new Set(first.differences.map(({ bucketStartMs }) => bucketStartMs))]);
   const stillConfirmed = new Set(
-    (await confirmedAmong(dependencies, measures)).map((measure) => measure.fingerprint),
+    (await confirmedAmong(dependencies, options.organization, measures)).map(
+      (measure) => measure.fingerprint,
+    ),
   );
   return {
     checkedBuckets: first.compared.filter((start) => !isDisturbed(start)).length,
@@ -133,10 +135,12 @@ function closedRange({ tier, fromMs, toMs, closedThroughMs }: VerificationOption
 
 async function confirmedAmong(
   { pipeline }: VerificationDependencies,
+  organization: OrganizationId,
   measures: readonly Measure[],
 ): Promise<readonly Measure[]> {
   const confirmed = await rolledUpMeasures(
     pipeline,
+    organization,
     measures.map((measure) => measure.fingerprint),
   );
   return measures.filter((measure) => confirmed.has(measure.fingerprint));

@@ -111,6 +111,7 @@ export function describeDefinitions(replicas: () => Replicas): void {
         createdAtMs: NOW_MS,
         updatedAtMs: NOW_MS,
         revision: 1,
+        rollup: null,
       });
       await definitions().putMetric(ACME, 'own.a', 'text', actor());
       const again = await definitions().putMetric(ACME, 'own.b', null, actor(ACME, NOW_MS + 5));
@@ -127,6 +128,42 @@ export function describeDefinitions(replicas: () => Replicas): void {
       expect(await definitions().deleteMetric(ACME, 'own.a', actor())).toBe(false);
       expect(await definitions().revisionOf(ACME)).toBe(4);
       expect(await definitions().revisionOf(GLOBEX)).toBe(0);
+    });
+
+    it('make rollups of a metric from when it is adopted, confirmed apart, until it says something else', async () => {
+      const { first, second } = replicas();
+      const unknown = (organization = ACME) =>
+        second.pipeline.unknownMeasures(['own-1', 'own-2'], organization);
+      const put = (declaration: unknown) => definitions().putMetric(ACME, 'own.a', declaration, actor());
+      const adopt = (fingerprint: string, revision: number) =>
+        first.definitions.adoptMetric(ACME, 'own.a', { fingerprint, revision });
+      const rollupOf = async () => (await second.definitions.metricsOf(ACME))[0]?.rollup;
+      await put({ value: 1 });
+      expect(await adopt('own-1', 7)).toBeNull();
+      const adopted = await adopt('own-1', 1);
+      expect(adopted).toMatchObject({ fingerprint: 'own-1', isConfirmed: false });
+      expect(await unknown()).toEqual(['own-1', 'own-2']);
+      expect(await adopt('own-1', 1)).toEqual(adopted);
+      await definitions().confirmMetric(ACME, 'own.a', adopted?.adoption ?? 0n);
+      expect(await unknown()).toEqual(['own-2']);
+      // Another organization's buckets have none of it.
+      expect(await unknown(GLOBEX)).toEqual(['own-1', 'own-2']);
+
+      await put({ value: 1 });
+      expect(await rollupOf()).toEqual({ ...adopted, isConfirmed: true });
+      await put({ value: 2 });
+      expect(await rollupOf()).toBeNull();
+      expect(await unknown()).toEqual(['own-1', 'own-2']);
+      await definitions().confirmMetric(ACME, 'own.a', adopted?.adoption ?? 0n);
+      expect(await rollupOf()).toBeNull();
+
+      const again = await adopt('own-2', 3);
+      await definitions().confirmMetric(ACME, 'own.a', adopted?.adoption ?? 0n);
+      expect(await rollupOf()).toEqual({ ...again, isConfirmed: false });
+      await definitions().giveUpMetric(ACME, 'own.a', adopted?.adoption ?? 0n);
+      expect(await rollupOf()).toEqual({ ...again, isConfirmed: false });
+      await definitions().giveUpMetric(ACME, 'own.a', again?.adoption ?? 0n);
+      expect(await rollupOf()).toBeNull();
     });
 
     it('hold a limited number of metrics', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { NOW_MS, type Replicas } from './harness.ts';
+import { ACME, NOW_MS, type Replicas } from './harness.ts';
 
 const TOPIC = 'events';
 
@@ -53,20 +53,20 @@ export function describeProgress(replicas: () => Replicas): void {
   describe('measures', () => {
     it('are unknown until they are adopted and confirmed', async () => {
       const { first, second } = replicas();
-      expect(await first.pipeline.unknownMeasures(['b', 'a', 'a'])).toEqual(['a', 'b']);
+      expect(await first.pipeline.unknownMeasures(['b', 'a', 'a'], ACME)).toEqual(['a', 'b']);
       const [one, other] = await Promise.all([
         first.pipeline.adoptMeasures(['b', 'a', 'a']),
         second.pipeline.adoptMeasures(['a', 'b']),
       ]);
       expect(one.map(({ fingerprint }) => fingerprint)).toEqual(['a', 'b']);
       expect(other).toEqual(one);
-      expect(await second.pipeline.unknownMeasures(['a', 'b'])).toEqual(['a', 'b']);
+      expect(await second.pipeline.unknownMeasures(['a', 'b'], ACME)).toEqual(['a', 'b']);
       await first.pipeline.confirmMeasures([...one, { fingerprint: 'never adopted', adoption: 1n }]);
-      expect(await second.pipeline.unknownMeasures(['c', 'a', 'never adopted'])).toEqual([
+      expect(await second.pipeline.unknownMeasures(['c', 'a', 'never adopted'], ACME)).toEqual([
         'c',
         'never adopted',
       ]);
-      expect(await first.pipeline.unknownMeasures([])).toEqual([]);
+      expect(await first.pipeline.unknownMeasures([], ACME)).toEqual([]);
     });
 
     it('are not confirmed by who adopted them before somebody dropped them', async () => {
@@ -75,9 +75,9 @@ export function describeProgress(replicas: () => Replicas): void {
       await second.pipeline.adoptMeasures(['a']);
       const late = await second.pipeline.adoptMeasures(['a', 'b']);
       await first.pipeline.confirmMeasures(early);
-      expect(await first.pipeline.unknownMeasures(['a', 'b'])).toEqual(['b']);
+      expect(await first.pipeline.unknownMeasures(['a', 'b'], ACME)).toEqual(['b']);
       await second.pipeline.confirmMeasures(late);
-      expect(await first.pipeline.unknownMeasures(['a', 'b'])).toEqual([]);
+      expect(await first.pipeline.unknownMeasures(['a', 'b'], ACME)).toEqual([]);
     });
 
     it('are adopted as a whole or not', async () => {
@@ -92,9 +92,9 @@ export function describeProgress(replicas: () => Replicas): void {
       const { pipeline } = replicas().first;
       await pipeline.confirmMeasures(await pipeline.adoptMeasures(['a', 'b']));
       await pipeline.adoptMeasures(['b', 'c']);
-      expect(await pipeline.unknownMeasures(['a', 'b', 'c'])).toEqual(['a', 'c']);
+      expect(await pipeline.unknownMeasures(['a', 'b', 'c'], ACME)).toEqual(['a', 'c']);
       await pipeline.adoptMeasures(['a', 'b']);
-      expect(await pipeline.unknownMeasures(['a', 'b', 'c'])).toEqual(['a', 'c']);
+      expect(await pipeline.unknownMeasures(['a', 'b', 'c'], ACME)).toEqual(['a', 'c']);
     });
   });
 }

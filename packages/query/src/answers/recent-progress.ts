@@ -15,7 +15,7 @@ export function withRecentProgress(pipeline: QueryPipeline, clock: Pick<Clock, '
   >();
   return {
     dirtyBuckets: (...range) => pipeline.dirtyBuckets(...range),
-    unknownMeasures: (fingerprints) => pipeline.unknownMeasures(fingerprints),
+    unknownMeasures: (fingerprints, organization) => pipeline.unknownMeasures(fingerprints, organization),
     progress(topic) {
       const nowMs = clock.nowMs();
       const known = recent.get(topic);
