@@ -122,6 +122,9 @@ function checkDoors(pack: Pack, eventTypes: ReadonlySet<string>, at: string, rep
   pack.importMappings.forEach((mapping, m) => {
     const place = `${at}/importMappings/${m}`;
     checkEventType(mapping.eventType, eventTypes, `${place}/eventType`, report);
+    for (const [cell, type] of Object.entries(mapping.eventTypeBy?.values ?? {})) {
+      checkEventType(type, eventTypes, `${place}/eventTypeBy/values/${cell}`, report);
+    }
     mapping.fields.forEach(({ field }, f) => checkField(field, `${place}/fields/${f}/field`, report));
     mapping.settable.forEach(({ field }, s) => checkField(field, `${place}/settable/${s}/field`, report));
   });

@@ -22,7 +22,7 @@ async function eventsOf(
   let idOf: ReturnType<typeof createEventIds> | null = null;
   for await (const records of readRecords(
     source.read(() => {}),
-    compiled.mapping.format,
+    compiled.mapping,
     compiled.columns,
   )) {
     for (const record of records) {
@@ -94,6 +94,32 @@ whereThereIsData(
         1_632, 2_893, 2_896, 2_579,
       ]);
       expect(events.filter(({ data }) => data['method'] === undefined || data['bytes'] === '')).toEqual([]);
+    });
+
+    it('the log of the help desk gives an event for each activity, and 4,580 tickets', async () => {
+      const events = await eventsOf('support.helpdesk-log', 'helpdesk-italian/finale.csv', {});
+      expect(countBy(events, ({ type }) => type)).toEqual({
+        'ticket.created': 118 + 4_938,
+        'ticket.responded': 5_060,
+        'ticket.resolved': 4_983 + 2,
+        'ticket.updated': 4_574 + 1_463 + 119 + 67 + 13 + 5 + 3 + 2 + 1,
+      });
+      expect(new Set(events.map(({ data }) => data['ticket'])).size).toBe(4_580);
+      expect(countBy(events, ({ data }) => String(data['status']))).toEqual({
+        new: 118 + 4_938,
+        'in progress': 5_060 + 5 + 13,
+        waiting: 1_463 + 119 + 67,
+        resolved: 4_983 + 2,
+        closed: 4_574,
+        VERIFIED: 3,
+        INVALID: 2,
+        DUPLICATE: 1,
+      });
+      expect(events[0]).toMatchObject({
+        time: '2012-10-09T14:50:17.000Z',
+        type: 'ticket.created',
+        data: { ticket: 'Case 1', status: 'new', priority: 'Value 1', assignee: 'Value 1' },
+      });
     });
   },
 );

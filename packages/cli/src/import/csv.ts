@@ -59,22 +59,25 @@ function hasOpenQuote(text: string): boolean {
  * The cells of each record, or what is wrong with it. All records are parsed at once, and one by one only when one of them is
  * faulty: a call of the parser costs more than a record.
  */
-export function parseCsvRecords(texts: readonly string[]): readonly (readonly string[] | string)[] {
+export function parseCsvRecords(
+  texts: readonly string[],
+  delimiter = ',',
+): readonly (readonly string[] | string)[] {
   try {
-    const rows = parseAll(texts.join('\n'));
+    const rows = parseAll(texts.join('\n'), delimiter);
     if (rows.length === texts.length) return rows;
   } catch {
     // Which record is at fault, and why, comes out below.
   }
   return texts.map((text) => {
     try {
-      return parseAll(text)[0] ?? 'empty';
+      return parseAll(text, delimiter)[0] ?? 'empty';
     } catch (error) {
       return messageOf(error);
     }
   });
 }
 
-function parseAll(text: string): string[][] {
-  return parse(text, { relax_column_count: true, record_delimiter: '\n' });
+function parseAll(text: string, delimiter: string): string[][] {
+  return parse(text, { delimiter, relax_column_count: true, record_delimiter: '\n' });
 }

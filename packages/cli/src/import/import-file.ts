@@ -46,7 +46,7 @@ export async function importFile(
 async function readFirstRecord(source: SourceFile, compiled: CompiledMapping): Promise<string | null> {
   for await (const records of readRecords(
     source.read(() => {}),
-    compiled.mapping.format,
+    compiled.mapping,
     compiled.columns,
   )) {
     return records[0]?.text ?? null;

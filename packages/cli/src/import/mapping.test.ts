@@ -62,6 +62,29 @@ describe('compileMapping', () => {
     });
   });
 
+  it('picks the type by a column, and puts values in place of others', () => {
+    const byKind = compileMapping(
+      {
+        ...MAPPING,
+        eventTypeBy: { column: 'kind', values: { back: 'order.returned', constructor: 'order.made' } },
+        fields: [{ field: 'data.state', column: 'kind', type: 'string', values: { back: 'returned' } }],
+        settable: [],
+      },
+      new Map(),
+    );
+    expect(byKind.columns).toEqual(['at', 'buyer', 'kind', 'kind']);
+    const told = ['back', 'new', 'constructor', undefined].map((kind) => {
+      const event = byKind.toEvent(record(['0', 'u1', kind, kind]), 'i');
+      return typeof event === 'string' ? event : [event.type, event.data['state']];
+    });
+    expect(told).toEqual([
+      ['order.returned', 'returned'],
+      ['order.placed', 'new'],
+      ['order.made', 'constructor'],
+      ['order.placed', undefined],
+    ]);
+  });
+
   it.each<[Cell, unknown]>([
     ['4808', 4808],
     ['-0.10', -0.1],

@@ -48,12 +48,16 @@ export function compileMapping(
     const value = settings.get(name);
     return value === undefined ? [] : [{ path: toPath(field), value }];
   });
+  const { eventTypeBy } = mapping;
   const columns = [
     mapping.time.column,
     ...(mapping.subject === undefined ? [] : [mapping.subject]),
     ...fields.map(({ column }) => column),
+    ...(eventTypeBy === undefined ? [] : [eventTypeBy.column]),
   ];
-  const firstField = columns.length - fields.length;
+  const firstField = mapping.subject === undefined ? 1 : 2;
+  const typeOf = ({ cells }: { readonly cells: readonly Cell[] }): string =>
+    (eventTypeBy && translated(cells.at(-1), eventTypeBy.values)) ?? mapping.eventType;
 
   const toEvent = (record: SourceRecord, id: string): OutgoingEvent | string => {
     if (record.fault !== null) return record.fault;
@@ -65,10 +69,10 @@ export function compileMapping(
       );
     }
     const data: Record<string, JsonValue> = {};
-    fields.forEach(({ path, column, type }, index) => {
+    fields.forEach(({ path, column, type, values }, index) => {
       const cell = record.cells[firstField + index];
       if (cell === undefined || cell === '' || cell === '-') return;
-      const value = convert(cell, type);
+      const value = (values && translated(cell, values)) ?? convert(cell, type);
       if (value === undefined) faults.push(`${column} is ${show(cell)}, expected a ${type}`);
       else setAt(data, path, value);
     });
@@ -79,7 +83,7 @@ export function compileMapping(
       specversion: '1.0',
       id,
       source: mapping.source,
-      type: mapping.eventType,
+      type: typeOf(record),
       time,
       ...(subject === undefined || subject === '' || subject === '-' ? {} : { subject: String(subject) }),
       data,
@@ -103,6 +107,12 @@ function assertSettings(mapping: ImportMapping, settings: ReadonlyMap<string, st
       ),
   ];
   if (faults.length > 0) throw usageFault(faults.join('\n'));
+}
+
+/** Undefined when nothing stands for the cell. */
+function translated(cell: Cell, values: Readonly<Record<string, string>>): string | undefined {
+  const key = String(cell);
+  return Object.hasOwn(values, key) ? values[key] : undefined;
 }
 
 /** `data.a.b` to `['a', 'b']`. */

@@ -16,7 +16,7 @@ async function read(
   size = 65_536,
 ): Promise<SourceRecord[]> {
   const records: SourceRecord[] = [];
-  for await (const some of readRecords(inChunks(text, size), format, columns)) records.push(...some);
+  for await (const some of readRecords(inChunks(text, size), { format }, columns)) records.push(...some);
   return records;
 }
 
@@ -31,6 +31,22 @@ describe('readRecords', () => {
       { number: 4, line: 7, text: '9,10,11', cells: ['11', '10'], fault: null },
     ]);
   });
+
+  it.each([1, 65_536])(
+    'reads a CSV without a header, parted by spaces, in chunks of %i bytes',
+    async (size) => {
+      const records: SourceRecord[] = [];
+      const mapping = { format: 'csv', layout: { delimiter: ' ', columns: ['a', 'b', 'c'] } } as const;
+      for await (const some of readRecords(inChunks('1 2 3\n4 "5 6" 7\n8 9\n', size), mapping, ['c', 'b'])) {
+        records.push(...some);
+      }
+      expect(records.map(({ number, line, cells, fault }) => [number, line, cells ?? fault])).toEqual([
+        [1, 1, ['3', '2']],
+        [2, 2, ['7', '5 6']],
+        [3, 3, '2 cells, the header has 3'],
+      ]);
+    },
+  );
 
   it('names the columns a CSV does not have', async () => {
     await expect(read('csv', ['a', 'x', 'y'], 'a,b\n1,2')).rejects.toThrow('no column x, y; there are: a, b');

@@ -13,12 +13,12 @@ import { type Cell, RECORD_LENGTH_MAX, type SourceRecord } from './record.ts';
  */
 export function readRecords(
   chunks: AsyncIterable<Uint8Array>,
-  format: ImportMapping['format'],
+  { format, layout = {} }: Pick<ImportMapping, 'format' | 'layout'>,
   columns: readonly string[],
 ): AsyncGenerator<readonly SourceRecord[]> {
   switch (format) {
     case 'csv':
-      return readCsv(readLines(chunks), columns);
+      return readCsv(readLines(chunks), columns, layout);
     case 'ndjson':
       return readByLine(readLines(chunks), (text) => parseJsonLine(text, columns));
     case 'combined-log': {
@@ -53,20 +53,23 @@ async function* readByLine(
 async function* readCsv(
   chunks: AsyncIterable<readonly Line[]>,
   columns: readonly string[],
+  { delimiter, columns: named }: NonNullable<ImportMapping['layout']>,
 ): AsyncGenerator<readonly SourceRecord[]> {
-  let layout: { readonly positions: readonly number[]; readonly width: number } | null = null;
+  const headerRecords = named === undefined ? 1 : 0;
+  let header = named;
   for await (const read of readCsvRecords(chunks)) {
     let records = read;
-    if (layout === null) {
-      const header = readHeader(records[0]);
-      layout = { positions: positionsOf(columns, header), width: header.length };
-      records = records.slice(1);
+    if (header === undefined) {
+      header = readHeader(records[0], delimiter);
+      records = records.slice(headerRecords);
     }
-    const { positions, width } = layout;
-    const rows = parseCsvRecords(records.filter(({ fault }) => fault === null).map(({ text }) => text));
+    const { length: width } = header;
+    const positions = positionsOf(columns, header);
+    const texts = records.filter(({ fault }) => fault === null).map(({ text }) => text);
+    const rows = parseCsvRecords(texts, delimiter);
     let next = 0;
     const parsed = records.map((record) => {
-      const position = { number: record.number - 1, line: record.line, text: record.text };
+      const position = { number: record.number - headerRecords, line: record.line, text: record.text };
       if (record.fault !== null) return toRecord(position, record.fault);
       const row = rows[next++] ?? 'empty';
       if (typeof row === 'string') return toRecord(position, row);
@@ -79,8 +82,9 @@ async function* readCsv(
   }
 }
 
-function readHeader(record: CsvRecord | undefined): readonly string[] {
-  const [row] = record === undefined || record.fault !== null ? [] : parseCsvRecords([record.text]);
+function readHeader(record: CsvRecord | undefined, delimiter: string | undefined): readonly string[] {
+  const isReadable = record !== undefined && record.fault === null;
+  const [row] = isReadable ? parseCsvRecords([record.text], delimiter) : [];
   if (row === undefined || typeof row === 'string') throw usageFault('the header line cannot be read');
   return row.map((name) => name.trim());
 }

@@ -5,7 +5,8 @@ import type { Cell } from './record.ts';
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const CLF = /^(\d{2})\/([A-Z][a-z]{2})\/(\d{4}):(\d{2}:\d{2}:\d{2}) ([+-]\d{2})(\d{2})$/;
-const DATE_AND_TIME = /^(\d{4}-\d{2}-\d{2})[ Tt](\d{2}:\d{2}:\d{2}(?:\.\d+)?) ?([Zz]|[+-]\d{2}:?\d{2})?$/;
+const DATE_AND_TIME =
+  /^(\d{4}-\d{2}-\d{2}|\d{4}\/\d{2}\/\d{2})[ Tt](\d{2}:\d{2}:\d{2}(?:\.\d+)?) ?([Zz]|[+-]\d{2}:?\d{2})?$/;
 const UNIX = /^(-?\d{1,16})(?:\.(\d{1,9}))?$/;
 const MILLISECOND_DIGITS = 3;
 
@@ -20,8 +21,10 @@ export function parseRecordTime(cell: Cell, time: ImportMapping['time']): string
     case 'rfc3339': {
       const parts = DATE_AND_TIME.exec(text);
       if (parts === null) return null;
-      const [, date, clock, offset = time.assumeUtc === true ? 'Z' : ''] = parts;
-      return toUtcText(`${date}T${clock}${offset.replace(/^([+-]\d{2})(\d{2})$/, '$1:$2')}`);
+      const [, date = '', clock, offset = time.assumeUtc === true ? 'Z' : ''] = parts;
+      return toUtcText(
+        `${date.replaceAll('/', '-')}T${clock}${offset.replace(/^([+-]\d{2})(\d{2})$/, '$1:$2')}`,
+      );
     }
     case 'clf': {
       const parts = CLF.exec(text);

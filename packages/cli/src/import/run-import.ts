@@ -137,7 +137,7 @@ async function* readBatches(job: ImportJob, unreadable: IssueList): AsyncGenerat
   const chunks = job.source.read((bytes) => {
     bytesRead += bytes;
   });
-  for await (const records of readRecords(chunks, compiled.mapping.format, compiled.columns)) {
+  for await (const records of readRecords(chunks, compiled.mapping, compiled.columns)) {
     for (const record of records) {
       add(record);
       if (record.number === resumeAt && takeBatch().digest !== checkpoint?.digest) {
