@@ -6,11 +6,12 @@ import { assembleAggregator } from '@tidemark/aggregator';
 import { createLmdbBus } from '@tidemark/bus';
 import { createMemoryCache } from '@tidemark/cache';
 import { openPgliteCatalog } from '@tidemark/catalog';
-import { declareTopics } from '@tidemark/contracts';
+import { declareTopics, FLUSHES_TOPIC } from '@tidemark/contracts';
 import { createCatalogue } from '@tidemark/core';
 import { createGatewayStores, ensureDefaultOrganization, registerGatewayRoutes } from '@tidemark/gateway';
 import { ingestRoutes, toIngestLimits } from '@tidemark/ingest';
 import { PACKS } from '@tidemark/packs';
+import { createFlushFeed } from '@tidemark/query';
 import {
   createAuthenticator,
   createHealth,
@@ -66,8 +67,14 @@ export async function startStandalone(
   lifecycle.onStop('warehouse', () => warehouse.close());
   const cache = createMemoryCache({ clock });
   lifecycle.onStop('cache', () => cache.close());
+  // Of their own: answers never push out what limits requests.
+  const answerCache = createMemoryCache({ clock });
+  lifecycle.onStop('cache of answers', () => answerCache.close());
 
   await bus.ensureTopics(declareTopics(config.partitions));
+  const instance = randomUUID();
+  const feed = createFlushFeed({ bus, topic: FLUSHES_TOPIC, instance, clock, log, telemetry });
+  lifecycle.onStop('flush feed', () => feed.close());
   const adminKey = await ensureDefaultOrganization({
     catalog,
     clock,
@@ -141,7 +148,11 @@ export async function startStandalone(
     rateLimiter,
     clock,
     randomBytes,
-    instance: randomUUID(),
+    instance,
+    feed,
+    answerCache,
+    log,
+    telemetry,
     allowedLatenessMs: config.allowedLatenessMs,
     eventLimits: toIngestLimits(config).limits,
     operatorOrganization: config.operatorOrganization,

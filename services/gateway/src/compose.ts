@@ -2,9 +2,10 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { createKafkaBus } from '@tidemark/bus';
 import { createRedisCache } from '@tidemark/cache';
 import { openPostgresCatalog } from '@tidemark/catalog';
-import { declareTopics, DEFAULT_EVENT_LIMITS } from '@tidemark/contracts';
+import { declareTopics, DEFAULT_EVENT_LIMITS, FLUSHES_TOPIC } from '@tidemark/contracts';
 import { createCatalogue } from '@tidemark/core';
 import { PACKS } from '@tidemark/packs';
+import { createFlushFeed } from '@tidemark/query';
 import {
   createAuthenticator,
   createHealth,
@@ -53,6 +54,9 @@ export async function composeGateway(
   const bus = createKafkaBus({ brokers: config.kafkaBrokers, clientId: 'tidemark-gateway', clock, log });
   lifecycle.onStop('bus', () => bus.close());
   await bus.ensureTopics(declareTopics(config.eventsPartitions));
+  const instance = randomUUID();
+  const feed = createFlushFeed({ bus, topic: FLUSHES_TOPIC, instance, clock, log, telemetry });
+  lifecycle.onStop('flush feed', () => feed.close());
 
   const firstKey = await ensureDefaultOrganization({
     catalog,
@@ -94,7 +98,11 @@ export async function composeGateway(
     rateLimiter,
     clock,
     randomBytes,
-    instance: randomUUID(),
+    instance,
+    feed,
+    answerCache: cache,
+    log,
+    telemetry,
     allowedLatenessMs: config.allowedLatenessMs,
     eventLimits: { ...DEFAULT_EVENT_LIMITS, eventBytesMax: config.eventBytesMax },
     operatorOrganization: config.operatorOrganization,

@@ -12,6 +12,10 @@ const ROLE_OF: Readonly<Record<string, Role>> = {
   'GET /api/v1/metrics/:key/series': 'viewer',
   'GET /api/v1/status': 'viewer',
   'GET /api/v1/ledger': 'viewer',
+  'DELETE /api/v1/cache': 'admin',
+  'DELETE /api/v1/analytics/cache': 'admin',
+  'POST /api/v1/cache/refresh': 'admin',
+  'POST /api/v1/analytics/refresh-cache': 'admin',
   'GET /api/v1/dead-letters': 'admin',
   'GET /api/v1/dead-letters/summary': 'admin',
   'GET /api/v1/dead-letters/:id': 'admin',
@@ -193,7 +197,7 @@ describe('questions', () => {
       key: viewer,
     });
     expect(posted.status).toBe(200);
-    expect(posted.headers['cache-control']).toBe('private, no-store');
+    expect(posted.headers['cache-control']).toBe('private, max-age=0, must-revalidate');
     expect(got.body).toEqual(posted.body);
   });
 

@@ -1,17 +1,27 @@
 import type { Bus } from '@tidemark/bus';
+import type { Cache } from '@tidemark/cache';
 import type { Catalog, Ledger, PipelineState } from '@tidemark/catalog';
 import { EVENTS_TOPIC } from '@tidemark/contracts';
 import type { EventLimits } from '@tidemark/contracts';
 import type { Catalogue, Clock } from '@tidemark/core';
-import { createQueryEngine, DEFAULT_STATEMENT_LIMITS } from '@tidemark/query';
-import type { Authenticator, HttpServer, RateLimiter } from '@tidemark/runtime';
+import {
+  type Answers,
+  createAnswers,
+  createQueryEngine,
+  DEFAULT_STATEMENT_LIMITS,
+  type FlushFeed,
+  type QueryEngine,
+  withRecentProgress,
+} from '@tidemark/query';
+import type { Authenticator, HttpServer, Logger, RateLimiter, Telemetry } from '@tidemark/runtime';
 import type { WarehouseExecutor } from '@tidemark/warehouse';
 import { createLetterReplay } from './app/letter-replay.ts';
-import { createQuestionGate } from './app/question-gate.ts';
+import { createQuestionGate, type QuestionGate } from './app/question-gate.ts';
 import { createReceiptCounter } from './app/receipt-counter.ts';
 import { createAccess } from './http/access.ts';
 import type { Access } from './http/access.ts';
 import { registerApiKeyRoutes } from './http/api-key-routes.ts';
+import { registerCacheRoutes } from './http/cache-routes.ts';
 import { registerLedgerRoutes } from './http/ledger-routes.ts';
 import { registerLetterRoutes } from './http/letter-routes.ts';
 import { registerMetricRoutes } from './http/metric-routes.ts';
@@ -38,6 +48,12 @@ export interface GatewayRoutesOptions {
   readonly catalogue: Catalogue;
   readonly authenticator: Authenticator;
   readonly rateLimiter: RateLimiter;
+  /** What is known of flushes: answers are kept until one touches them. Closed by whoever made it. */
+  readonly feed: Pick<FlushFeed, 'version' | 'onFlush'>;
+  /** Where answers are kept. */
+  readonly answerCache: Pick<Cache, 'get' | 'set' | 'deleteByPrefix'>;
+  readonly log: Logger;
+  readonly telemetry: Telemetry;
   readonly clock: Clock;
   /** Cryptographic randomness (`node:crypto`). */
   readonly randomBytes: (size: number) => Uint8Array;
@@ -66,9 +82,10 @@ export function registerGatewayRoutes(app: HttpServer, options: GatewayRoutesOpt
     rateLimiter: options.rateLimiter,
     policy: { name: 'requests', quota: options.requestsMax, windowSeconds: 10 },
   });
+  const pipeline = withRecentProgress(catalog.pipeline, clock);
   const engine = createQueryEngine({
     warehouse,
-    pipeline: catalog.pipeline,
+    pipeline,
     catalogue,
     clock,
     limitsOf: () => ({
@@ -78,7 +95,11 @@ export function registerGatewayRoutes(app: HttpServer, options: GatewayRoutesOpt
     eventsTopic: EVENTS_TOPIC,
     allowedLatenessMs,
   });
-  registerQueryRoutes(app, { engine, access, gate: createQuestionGate(options.questions.atOnceMax) });
+  const gate = createQuestionGate(options.questions.atOnceMax);
+  const answers = answersOf(options, { engine: gated(engine, gate), pipeline });
+  app.addHook('onClose', () => answers.close());
+  registerQueryRoutes(app, { answers, access });
+  registerCacheRoutes(app, { answers, access });
   registerMetricRoutes(app, { catalogue, access });
   registerApiKeyRoutes(app, { apiKeys: catalog.apiKeys, access, clock, randomBytes });
   registerStatusRoutes(app, { bus, pipeline: catalog.pipeline, access, allowedLatenessMs });
@@ -92,6 +113,23 @@ export function registerGatewayRoutes(app: HttpServer, options: GatewayRoutesOpt
   });
   registerLetters(app, options, access);
   registerRollups(app, options, access);
+}
+
+/** What is found in the cache takes no turn. */
+function gated(engine: QueryEngine, gate: QuestionGate): QueryEngine {
+  return {
+    resolve: (...question) => engine.resolve(...question),
+    ask: (principal, query, asking) =>
+      gate.pass(principal.organization, () => engine.ask(principal, query, asking), asking?.signal),
+  };
+}
+
+function answersOf(
+  { feed, answerCache: cache, allowedLatenessMs, clock, log, telemetry }: GatewayRoutesOptions,
+  asked: Pick<Parameters<typeof createAnswers>[0], 'engine' | 'pipeline'>,
+): Answers {
+  const eventsTopic = EVENTS_TOPIC;
+  return createAnswers({ ...asked, feed, cache, eventsTopic, allowedLatenessMs, clock, log, telemetry });
 }
 
 function registerLetters(app: HttpServer, options: GatewayRoutesOptions, access: Access): void {

@@ -1,6 +1,7 @@
 /** A gateway over stores in memory, for this service's tests. */
 import { createHash } from 'node:crypto';
 import { Writable } from 'node:stream';
+import { createMemoryCache } from '@tidemark/cache';
 import { systemActor } from '@tidemark/catalog';
 import type { ApiKeys, Catalog, Organization } from '@tidemark/catalog';
 import { DEFAULT_EVENT_LIMITS } from '@tidemark/contracts';
@@ -110,6 +111,8 @@ export interface TestGateway {
   /** What was published. */
   readonly log: ReturnType<typeof createMemoryLog>;
   readonly logged: () => string;
+  /** As if rows of every bucket had come. */
+  flush(): void;
   setNow(ms: number): void;
 }
 
@@ -156,7 +159,12 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
   await registerOpenApi(app, { title: 'Test', description: 'For tests', version: '1' });
   const known = [0, 1].map((partition) => ({ partition, nextOffset: 5, arrivedThroughMs: NOW_MS }));
   const progress = (options.progress ?? known).map((entry) => ({ topic: 'tidemark.events', ...entry }));
+  let flushes = 0;
   registerGatewayRoutes(app, {
+    feed: { version: () => String(flushes), onFlush: () => () => undefined },
+    answerCache: createMemoryCache({ clock }),
+    log,
+    telemetry,
     questions: { atOnceMax: 4, statementsAtOnceMax: 4 },
     bus: {
       publish: options.publish ?? busLog.publish,
@@ -237,6 +245,9 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
     letters,
     log: busLog,
     logged: () => lines.join(''),
+    flush: () => {
+      flushes += 1;
+    },
     setNow: (ms) => {
       nowMs = ms;
     },
