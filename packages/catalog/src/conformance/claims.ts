@@ -25,6 +25,7 @@ export function describeClaims(replicas: () => Replicas): void {
       );
       expect(await pipeline.dirtyBuckets(ACME, '1m', 0, NOW_MS)).toEqual([oldest, before, last]);
       expect(await pipeline.dirtyBuckets(ACME, '1m', oldest ?? 0, last ?? 0)).toEqual([oldest, before]);
+      expect(await pipeline.dirtyBuckets(ACME, '1m', 0, NOW_MS, 2)).toEqual([oldest, before]);
       expect(await pipeline.countDirty()).toBe(5);
     });
 
