@@ -221,7 +221,8 @@ function measureRequests(
   });
 }
 
-async function run(
+/** @throws what the executor throws, with limits explained */
+export async function run(
   { warehouse, limits }: Pick<Asking, 'warehouse' | 'limits'>,
   statement: Statement,
   signal: AbortSignal | undefined,
@@ -265,7 +266,7 @@ function withRankingHint(error: unknown): unknown {
   );
 }
 
-function groupOf(row: Row, dimensions: number): Group {
+export function groupOf(row: Row, dimensions: number): Group {
   return Array.from({ length: dimensions }, (_, index) => String(row[`d${index}`]));
 }
 

@@ -68,6 +68,6 @@ function partsOf(text: string): unknown[] | null {
 
 /** Equal for the pages of one question: of everything it asks but the size of a page and the place in the ranking. */
 export function questionHash(resolved: ResolvedQuery): string {
-  const { limit: _limit, after: _after, nowMs: _nowMs, ...question } = resolved;
+  const question = { ...resolved, limit: null, after: null, nowMs: null };
   return createHash('sha256').update(JSON.stringify(question)).digest('base64url');
 }

@@ -6,6 +6,8 @@ import {
   type CatalogueBaseMetric,
   type Clock,
   completeThroughMs,
+  type DistributionAnswer,
+  type DistributionQuery,
   type OrganizationId,
   type Principal,
   type Query,
@@ -15,6 +17,8 @@ import type { WarehouseExecutor } from '@tidemark/warehouse';
 import { type Asking, type Reading, rankGroups, readFigures, type Selection } from './asking.ts';
 import { type Compared, readCompared } from './compared.ts';
 import { questionHash, writeCursor } from './cursor.ts';
+import { readDistribution } from './distribution.ts';
+import { resolveDistribution } from './distribution-query.ts';
 import { estimatesOf } from './estimates.ts';
 import { POINTS_MAX, type StatementLimits } from './limits.ts';
 import { type QueryPipeline, rolledUpMeasures } from './pipeline.ts';
@@ -53,6 +57,15 @@ export interface QueryEngine {
     },
   ): Promise<Answer>;
   /**
+   * How the values of a metric of events lie, exactly: from raw, as long as raw is kept.
+   * @throws as `ask`
+   */
+  distribute(
+    principal: Pick<Principal, 'organization' | 'role' | 'user'>,
+    query: DistributionQuery,
+    options?: { readonly signal?: AbortSignal; readonly nowMs?: number },
+  ): Promise<DistributionAnswer>;
+  /**
    * What the question means to the principal at this instant: equal ones have the same answer, as long as nothing is stored or closed.
    * @throws unknown-metric, invalid-query, forbidden (with all faults)
    */
@@ -68,8 +81,35 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
   const catalogueOf = () => options.catalogue;
   const resolve: QueryEngine['resolve'] = ({ role, user }, query, nowMs) =>
     resolveQuery(query, { catalogue: catalogueOf(), role, user, nowMs });
+  const completeness = async () => {
+    const progress = await pipeline.progress(options.eventsTopic);
+    return completeThroughMs(
+      progress.map(({ arrivedThroughMs }) => arrivedThroughMs),
+      options.allowedLatenessMs,
+    );
+  };
   return {
     resolve,
+    async distribute(principal, query, { signal, nowMs = clock.nowMs() } = {}) {
+      const { organization, role, user } = principal;
+      const resolved = resolveDistribution(query, { catalogue: catalogueOf(), role, user, nowMs });
+      const completeMs = await completeness();
+      const found = await readDistribution({
+        organization,
+        query: resolved,
+        warehouse: options.warehouse,
+        limits: await options.limitsOf(organization),
+        signal,
+      });
+      return {
+        ...found,
+        metric: resolved.metric.key,
+        from: new Date(resolved.fromMs).toISOString(),
+        to: new Date(resolved.toMs).toISOString(),
+        timeZone: resolved.timeZone,
+        completeThrough: completeMs === null ? null : new Date(completeMs).toISOString(),
+      };
+    },
     async ask(principal, query, { signal, nowMs = clock.nowMs() } = {}) {
       const resolved = resolve(principal, query, nowMs);
       const main = layoutOf({ fromMs: resolved.fromMs, toMs: resolved.toMs }, resolved);
@@ -80,11 +120,7 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
         principal.organization,
         bases.map(({ measure }) => measure.fingerprint),
       );
-      const progress = await pipeline.progress(options.eventsTopic);
-      const completeMs = completeThroughMs(
-        progress.map(({ arrivedThroughMs }) => arrivedThroughMs),
-        options.allowedLatenessMs,
-      );
+      const completeMs = await completeness();
       const asking: Asking = {
         organization: principal.organization,
         query: resolved,

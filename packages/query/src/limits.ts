@@ -18,6 +18,10 @@ export const GROUPS_DEFAULT = 100;
 export const GROUPS_MAX = 1_000;
 /** Characters; a cursor holds the texts of one group. */
 export const CURSOR_LENGTH_MAX = 1_000_000;
+/** Of a distribution. */
+export const BOUNDS_MAX = 200;
+export const BINS_MAX = 200;
+export const BINS_DEFAULT = 10;
 /** Points of one answer, over all series. */
 export const POINTS_MAX = 500_000;
 /** Groups that may be ranked by a derived metric: their operands are read and the expression is evaluated here. */

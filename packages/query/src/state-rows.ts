@@ -83,7 +83,7 @@ export function stateRows(request: MeasureRequest, parameters: SqlParameters): s
 }
 
 /** Calendar truth is computed once, in the core: the engine only looks up which start lies below an instant. */
-function bindBuckets({ baseMs, unitMs, starts }: BucketAxis, parameters: SqlParameters): PointOf {
+export function bindBuckets({ baseMs, unitMs, starts }: BucketAxis, parameters: SqlParameters): PointOf {
   const base = parameters.bind('Int64', baseMs);
   const unit = parameters.bind('Int64', unitMs);
   const bounds = parameters.bind('Array(Int64)', starts);
@@ -120,6 +120,24 @@ function rawPart(
   pointOf: PointOf | null,
   parameters: SqlParameters,
 ): string {
+  const keys = keyColumns(request);
+  // The outer SELECT names the states that are needed; the engine drops the aggregation of all others.
+  return `  SELECT ${[...keys, ...states].join(', ')}
+  FROM (
+    SELECT ${[...keys, ''].join(', ')}${rawStateColumns(request.measure)}
+    FROM (
+${rawRows(request, intervals, pointOf, parameters)}
+    )${keys.length === 0 ? '' : ` GROUP BY ${keys.join(', ')}`}
+  )`;
+}
+
+/** The events themselves: `time`, `id`, `point` if there are buckets, `d0`…, and `value`. */
+export function rawRows(
+  request: MeasureRequest,
+  intervals: readonly Interval[],
+  pointOf: PointOf | null,
+  parameters: SqlParameters,
+): string {
   const text = (key: string) => textOf(dimensionOf(request.measure, key).field);
   const columns = [
     'time',
@@ -133,17 +151,9 @@ function rawPart(
     withinIntervals(intervals, timeColumn('raw', RAW_TIME_MS), parameters),
     ...questionConditions(request, text, parameters),
   ];
-  const keys = keyColumns(request);
-  // The outer SELECT names the states that are needed; the engine drops the aggregation of all others.
-  return `  SELECT ${[...keys, ...states].join(', ')}
-  FROM (
-    SELECT ${[...keys, ''].join(', ')}${rawStateColumns(request.measure)}
-    FROM (
-      SELECT ${columns.join(', ')}
+  return `      SELECT ${columns.join(', ')}
       FROM events
-      WHERE ${where.join('\n        AND ')}
-    )${keys.length === 0 ? '' : ` GROUP BY ${keys.join(', ')}`}
-  )`;
+      WHERE ${where.join('\n        AND ')}`;
 }
 
 function questionConditions(
@@ -155,7 +165,7 @@ function questionConditions(
   return groups === null ? conditions : [...conditions, groupsSql(groups, text, parameters)];
 }
 
-function groupsSql(
+export function groupsSql(
   { dimensions, groups, isExcluded }: GroupChoice,
   text: (dimension: string) => string,
   parameters: SqlParameters,

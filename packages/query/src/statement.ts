@@ -5,7 +5,7 @@
 import { MERGED_COLUMNS, mergedQuantiles, SqlParameters, type Statement } from '@tidemark/warehouse';
 import type { RankPlace } from './cursor.ts';
 import type { StatementLimits } from './limits.ts';
-import { type Figure, keyColumns, type MeasureRequest, stateRows } from './state-rows.ts';
+import { type Figure, keyColumns, type MeasureRequest, rawRows, stateRows } from './state-rows.ts';
 
 /**
  * Rows `{point?, d0…, f_events, f_sum?, …}`: decimals and 64-bit integers as text, null where there was no value, '' for an
@@ -121,6 +121,31 @@ function rankValue({ figure, ranked }: RankingRequest): string {
   }
 }
 
+/**
+ * Rows `{d0…, bin, bin_count}`: how many values lie in each bin; bins without one are left out. Bin i holds the values that are not
+ * below exactly i of the bounds.
+ *
+ * @param request over raw alone, of a measure of numbers
+ * @param bounds ascending decimals, as text
+ */
+export function binsStatement(
+  request: MeasureRequest,
+  bounds: readonly string[],
+  limits: StatementLimits,
+): Statement {
+  const parameters = new SqlParameters();
+  const keys = keyColumns(request);
+  const rows = request.plan.map(({ intervals }) => rawRows(request, intervals, null, parameters));
+  const bound = `arrayMap(bound -> toDecimal128(bound, 12), ${parameters.bind('Array(String)', bounds)})`;
+  const sql = `SELECT ${[...keys, ''].join(', ')}arrayCount(bound -> bound <= assumeNotNull(value), ${bound}) AS bin, toString(count()) AS bin_count
+FROM (
+${rows.join('\nUNION ALL\n')}
+)
+WHERE isNotNull(value)
+GROUP BY ${[...keys, 'bin'].join(', ')}`;
+  return limited(sql, parameters, limits, limits.resultRowsMax);
+}
+
 function groupByClause(keys: readonly string[]): string {
   return keys.length === 0 ? '' : `\nGROUP BY ${keys.join(', ')}`;
 }
@@ -133,7 +158,7 @@ function textFigure(figure: Figure, levels: readonly number[]): string {
   return figure === 'quantiles' ? mergedQuantiles(levels) : `toString(${MERGED_COLUMNS[figure]})`;
 }
 
-function limited(
+export function limited(
   sql: string,
   parameters: SqlParameters,
   limits: StatementLimits,

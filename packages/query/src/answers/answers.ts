@@ -25,7 +25,7 @@ import { SingleFlight } from './single-flight.ts';
 const REFRESHES_WAITING_MAX = 200;
 
 export interface AnswersOptions {
-  readonly engine: QueryEngine;
+  readonly engine: Pick<QueryEngine, 'ask' | 'resolve'>;
   readonly feed: Pick<FlushFeed, 'version' | 'onFlush'>;
   readonly cache: Pick<Cache, 'get' | 'set' | 'deleteByPrefix'>;
   /** The engine's own; `withRecentProgress`, or every hit costs a round trip. */

@@ -93,7 +93,7 @@ export function createProcess(
   const counted = new Map<string, number>();
   let position = 0;
   let isAtOnce = false;
-  const engine: QueryEngine = {
+  const engine: Pick<QueryEngine, 'ask' | 'resolve'> = {
     resolve: ({ role, user }, query, nowMs) =>
       resolveQuery(query, { catalogue: CATALOGUE, role, user, nowMs }),
     ask(asker, query, { signal, nowMs = world.nowMs } = {}) {
