@@ -134,14 +134,19 @@ export function valueOfNothing(metric: CatalogueMetric, seconds: Decimal | null)
   return metricValue(metric, nothing, seconds) ?? null;
 }
 
+/** Whether every value of the metric is an exact decimal, written as text: money is, but for estimates of it. */
+export function isExactMetric(metric: CatalogueMetric): boolean {
+  const isQuantile = metric.kind === 'base' && metric.declaration.aggregation === 'quantile';
+  return isMoney(metric.declaration.unit) && !isQuantile;
+}
+
 /**
  * How a value is written: money as an exact decimal text; integers beyond 2^53 as text; everything else as the nearest JSON
  * number. Estimates (quantiles of events) are numbers, of money too.
  */
 export function toMetricValue(metric: CatalogueMetric, value: Decimal | null): MetricValue {
   if (value === null) return null;
-  const isQuantile = metric.kind === 'base' && metric.declaration.aggregation === 'quantile';
-  const isExact = isMoney(metric.declaration.unit) && !isQuantile;
+  const isExact = isExactMetric(metric);
   const rounded = isExact ? value.toDecimalPlaces(MONEY_DECIMALS) : value;
   // Decimals have a negative zero, which no reader wants.
   const written = rounded.isZero() ? rounded.abs() : rounded;

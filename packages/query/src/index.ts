@@ -3,6 +3,13 @@ export { createFlushFeed } from './answers/flush-feed.ts';
 export type { Answered, Answers, Asker, AskOptions, Flush, FlushFeed } from './answers/port.ts';
 export { withRecentProgress } from './answers/recent-progress.ts';
 export { createQueryEngine, type QueryEngine, type QueryEngineOptions } from './engine.ts';
+export {
+  createEventsExport,
+  type EventsExport,
+  type EventsRequest,
+  type ExportedEvents,
+} from './events-export.ts';
+export { isExactMetric } from './figures.ts';
 export { answerView, type SubjectAnswer, type ViewAnswer, type ViewSources } from './views/answer-view.ts';
 export { DEFAULT_STATEMENT_LIMITS, type StatementLimits } from './limits.ts';
 export type { QueryPipeline } from './pipeline.ts';

@@ -69,6 +69,18 @@ export function numberOfText(text: string): string {
   return `if(isNotNull(toFloat64OrNull(${text})) AND abs(${decimal}) < ${VALUE_MAGNITUDE_LIMIT}, ${decimal}, NULL)`;
 }
 
+/**
+ * The field as the text of a JSON value, as it is stored; null when it is absent, null, or an empty attribute. An object below `data`
+ * reads as absent: its fields are there one by one. Whether integers are quoted is a setting: `RAW_JSON_SETTINGS`.
+ */
+export function jsonOf(field: FieldReference): string {
+  assertThat(isFieldReference(field), `field reference ${field}`);
+  return `toJSONString(${field.startsWith('data.') ? jsonPath(field) : `nullIf(toString(${field}), '')`})`;
+}
+
+/** Numbers within JSON texts as the producer wrote them. Integers of columns come unquoted too: only text may be selected then. */
+export const RAW_JSON_SETTINGS = { output_format_json_quote_64bit_integers: 0 } as const;
+
 function jsonPath(field: FieldReference): string {
   return field
     .split('.')
