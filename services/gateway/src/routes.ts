@@ -22,6 +22,7 @@ import { createAccess } from './http/access.ts';
 import type { Access } from './http/access.ts';
 import { registerApiKeyRoutes } from './http/api-key-routes.ts';
 import { registerCacheRoutes } from './http/cache-routes.ts';
+import { registerDistributionRoutes } from './http/distribution-routes.ts';
 import { registerLedgerRoutes } from './http/ledger-routes.ts';
 import { registerLetterRoutes } from './http/letter-routes.ts';
 import { registerMetricRoutes } from './http/metric-routes.ts';
@@ -96,9 +97,11 @@ export function registerGatewayRoutes(app: HttpServer, options: GatewayRoutesOpt
     allowedLatenessMs,
   });
   const gate = createQuestionGate(options.questions.atOnceMax);
-  const answers = answersOf(options, { engine: gated(engine, gate), pipeline });
+  const gatedEngine = gated(engine, gate);
+  const answers = answersOf(options, { engine: gatedEngine, pipeline });
   app.addHook('onClose', () => answers.close());
   registerQueryRoutes(app, { answers, access });
+  registerDistributionRoutes(app, { engine: gatedEngine, access });
   registerCacheRoutes(app, { answers, access });
   registerMetricRoutes(app, { catalogue, access });
   registerApiKeyRoutes(app, { apiKeys: catalog.apiKeys, access, clock, randomBytes });
@@ -121,6 +124,8 @@ function gated(engine: QueryEngine, gate: QuestionGate): QueryEngine {
     resolve: (...question) => engine.resolve(...question),
     ask: (principal, query, asking) =>
       gate.pass(principal.organization, () => engine.ask(principal, query, asking), asking?.signal),
+    distribute: (principal, query, asking) =>
+      gate.pass(principal.organization, () => engine.distribute(principal, query, asking), asking?.signal),
   };
 }
 
