@@ -17,5 +17,6 @@ export * from './rest/distribution.ts';
 export * from './rest/query.ts';
 export * from './rest/recompute.ts';
 export * from './rest/views.ts';
+export * from './rest/tenancy.ts';
 export * from './timestamp.ts';
 export * from './topics.ts';

@@ -5,16 +5,15 @@ export * from './config.ts';
 export { goneSignal } from './gone-signal.ts';
 export * from './health.ts';
 export * from './http-server.ts';
-export { createKeyUses, type KeyUses } from './key-uses.ts';
 export * from './lifecycle.ts';
 export * from './logger.ts';
 export * from './open-api.ts';
 export * from './operations-routes.ts';
 export {
   createOrganizationDirectory,
+  createTenancy,
   guardOrganizations,
   type OrganizationDirectory,
-  ORGANIZATION_WINDOW_SECONDS,
   perSecondPolicy,
 } from './organizations.ts';
 export { RETRY_AFTER_DEFAULT_SECONDS, sendProblem } from './problem-handler.ts';

@@ -8,7 +8,9 @@ import {
   type Principal,
 } from '@tidemark/core';
 import type { Authenticator } from './authenticator.ts';
-import type { KeyUses } from './key-uses.ts';
+import { createKeyUses, type KeyUses, type KeyUsesOptions } from './key-uses.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import type { Logger } from './logger.ts';
 import type { RateLimitPolicy } from './rate-limit.ts';
 import { createRecordCache } from './record-cache.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -70,6 +72,36 @@ export function guardOrganizations(authenticator: Authenticator, options: GuardO
   return {
     authenticate: async (request) => await guard(await authenticator.authenticate(request)),
     authenticateToken: async (text, ip) => await guard(await authenticator.authenticateToken(text, ip)),
+  };
+}
+
+export interface TenancyOptions {
+  /** Structurally the part of the catalog that is used here. */
+  readonly catalog: {
+    readonly organizations: { find(id: OrganizationId): Promise<KnownOrganization | null> };
+    readonly apiKeys: { noteUses: KeyUsesOptions['write'] };
+  };
+  readonly lifecycle: Pick<Lifecycle, 'onStop'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly telemetry: Telemetry;
+}
+
+/**
+ * The authenticator guarded by what the catalog says, and what its organizations are granted. Call it once the lifecycle knows
+ * how to close the catalog: what is left of the uses is written before that.
+ */
+export function createTenancy(
+  authenticator: Authenticator,
+  { catalog, lifecycle, clock, log, telemetry }: TenancyOptions,
+): { readonly authenticator: Authenticator; readonly organizations: OrganizationDirectory } {
+  const find = (id: OrganizationId) => catalog.organizations.find(id);
+  const organizations = createOrganizationDirectory({ find, clock, telemetry });
+  const keyUses = createKeyUses({ write: (uses) => catalog.apiKeys.noteUses(uses), clock, log });
+  lifecycle.onStop('key uses', () => keyUses.close());
+  return {
+    authenticator: guardOrganizations(authenticator, { organizations, keyUses, telemetry }),
+    organizations,
   };
 }
 

@@ -19,6 +19,7 @@ import {
   listen,
   createRateLimiter,
   createTelemetry,
+  createTenancy,
   createTokenVerifier,
   registerOpenApi,
   registerOperationsRoutes,
@@ -110,7 +111,7 @@ export async function startStandalone(
     version: '1',
   });
   const rateLimiter = createRateLimiter({ counters: cache, clock, log, telemetry });
-  const authenticator = createAuthenticator({
+  const keysAndTokens = createAuthenticator({
     findKey: (id) => catalog.apiKeys.find(id),
     tokens: createTokenVerifier({
       issuers: config.jwtIssuers,
@@ -124,13 +125,14 @@ export async function startStandalone(
     clock,
     telemetry,
   });
+  const tenancy = createTenancy(keysAndTokens, { catalog, lifecycle, clock, log, telemetry });
   await app.register(ingestRoutes, {
     bus,
     pipeline: catalog.pipeline,
     ledger: catalog.ledger,
     instance: randomUUID(),
     log,
-    authenticator,
+    ...tenancy,
     rateLimiter,
     clock,
     telemetry,
@@ -144,7 +146,7 @@ export async function startStandalone(
     stores: createGatewayStores(warehouse),
     catalog,
     catalogue,
-    authenticator,
+    ...tenancy,
     rateLimiter,
     clock,
     randomBytes,
@@ -157,6 +159,7 @@ export async function startStandalone(
     eventLimits: toIngestLimits(config).limits,
     operatorOrganization: config.operatorOrganization,
     requestsMax: config.requestsMax,
+    organizationRequestsMax: config.organizationRequestsMax,
     questions: QUESTIONS,
   });
   const health = createHealth({

@@ -13,6 +13,7 @@ import {
   listen,
   createRateLimiter,
   createTelemetry,
+  createTenancy,
   createTokenVerifier,
   registerOpenApi,
   registerOperationsRoutes,
@@ -69,6 +70,21 @@ export async function composeGateway(
   }
 
   const rateLimiter = createRateLimiter({ counters: cache, clock, log, telemetry });
+  const keysAndTokens = createAuthenticator({
+    findKey: (id) => catalog.apiKeys.find(id),
+    tokens: createTokenVerifier({
+      issuers: config.jwtIssuers,
+      fetch,
+      membershipOf: (identity, organization) => catalog.users.membershipOf(identity, organization),
+      clock,
+      log,
+      telemetry,
+    }),
+    rateLimiter,
+    clock,
+    telemetry,
+  });
+  const tenancy = createTenancy(keysAndTokens, { catalog, lifecycle, clock, log, telemetry });
   const app = createHttpServer({ log, telemetry });
   await registerOpenApi(app, {
     title: 'Tidemark gateway',
@@ -81,20 +97,7 @@ export async function composeGateway(
     stores: createGatewayStores(warehouse),
     catalog,
     catalogue: createCatalogue(PACKS),
-    authenticator: createAuthenticator({
-      findKey: (id) => catalog.apiKeys.find(id),
-      tokens: createTokenVerifier({
-        issuers: config.jwtIssuers,
-        fetch,
-        membershipOf: (identity, organization) => catalog.users.membershipOf(identity, organization),
-        clock,
-        log,
-        telemetry,
-      }),
-      rateLimiter,
-      clock,
-      telemetry,
-    }),
+    ...tenancy,
     rateLimiter,
     clock,
     randomBytes,
@@ -107,6 +110,7 @@ export async function composeGateway(
     eventLimits: { ...DEFAULT_EVENT_LIMITS, eventBytesMax: config.eventBytesMax },
     operatorOrganization: config.operatorOrganization,
     requestsMax: config.requestsMax,
+    organizationRequestsMax: config.organizationRequestsMax,
     questions: QUESTIONS,
   });
   const health = createHealth({

@@ -12,8 +12,15 @@ export const READER_FIELDS = {
     maximum: 1_000_000,
     fallback: 2_000,
   }),
+  organizationRequestsMax: envInteger('TIDEMARK_GATEWAY_ORGANIZATION_REQUESTS_MAX', {
+    description: 'Requests in ten seconds of one organization that is granted nothing else',
+    minimum: 1,
+    maximum: 10_000_000,
+    fallback: 20_000,
+  }),
   operatorOrganization: envText('TIDEMARK_GATEWAY_OPERATOR_ORGANIZATION', {
-    description: 'The organization whose administrators see dead letters that do not say whose they are',
+    description:
+      'The organization whose administrators administer all others and see dead letters that do not say whose they are',
     pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
     fallback: 'default',
   }),

@@ -25,9 +25,26 @@ const ROLE_OF: Readonly<Record<string, Role>> = {
   'POST /api/v1/analytics/aggregate': 'admin',
   'GET /api/v1/analytics/aggregate': 'admin',
   'POST /api/v1/analytics/verify': 'admin',
+  'GET /api/v1/organizations': 'admin',
+  'POST /api/v1/organizations': 'admin',
+  'GET /api/v1/organizations/:id': 'admin',
+  'PATCH /api/v1/organizations/:id': 'admin',
+  'DELETE /api/v1/organizations/:id': 'admin',
+  'GET /api/v1/organization/settings': 'viewer',
+  'PUT /api/v1/organization/settings': 'admin',
+  'GET /api/v1/packs': 'viewer',
+  'PUT /api/v1/packs/:key': 'admin',
+  'GET /api/v1/users': 'admin',
+  'POST /api/v1/users': 'admin',
+  'GET /api/v1/users/me': 'viewer',
+  'GET /api/v1/users/:id': 'admin',
+  'PATCH /api/v1/users/:id': 'admin',
+  'DELETE /api/v1/users/:id': 'admin',
   'GET /api/v1/api-keys': 'admin',
   'POST /api/v1/api-keys': 'admin',
+  'POST /api/v1/api-keys/:id/rotate': 'admin',
   'DELETE /api/v1/api-keys/:id': 'admin',
+  'GET /api/v1/audit-log': 'admin',
 };
 /** What anybody may read: the description of the API. */
 const PUBLIC = (url: string) => url === '/' || url === '/api/v1/openapi.json' || url.startsWith('/docs');
@@ -48,7 +65,7 @@ async function open(options: TestGatewayOptions = {}): Promise<TestGateway> {
   return gateway;
 }
 
-type Method = 'GET' | 'HEAD' | 'POST' | 'DELETE';
+type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 async function call(
   gateway: TestGateway,
@@ -97,7 +114,7 @@ describe('the routes of the gateway', () => {
       const role = ROLE_OF[`${method === 'HEAD' ? 'GET' : method} ${url}`] ?? 'admin';
       const path = url.replace(/:\w+/, 'any');
       const ask = async (key?: string) => {
-        const body = method === 'POST' ? { body: { not: 'valid' } } : {};
+        const body = ['POST', 'PUT', 'PATCH'].includes(method) ? { body: { not: 'valid' } } : {};
         const { status } = await call(gateway, method as Method, path, {
           ...(key === undefined ? {} : { key }),
           ...body,

@@ -1,6 +1,8 @@
 /** Requests to a gateway under test. */
 import type { TestGateway } from './testing.ts';
 
+export type TestMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
 export interface TestAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, unknown>>;
@@ -11,7 +13,7 @@ export interface TestAnswer {
 export async function callAs(
   gateway: TestGateway,
   url: string,
-  options: { readonly method?: 'GET' | 'POST'; readonly key?: string; readonly body?: object } = {},
+  options: { readonly method?: TestMethod; readonly key?: string; readonly body?: object } = {},
 ): Promise<TestAnswer> {
   const { key = gateway.keyOf.admin, body } = options;
   const response = await gateway.app.inject({

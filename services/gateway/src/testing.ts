@@ -3,12 +3,13 @@ import { createHash } from 'node:crypto';
 import { Writable } from 'node:stream';
 import { createMemoryCache } from '@tidemark/cache';
 import { systemActor } from '@tidemark/catalog';
-import type { ApiKeys, Catalog, Organization } from '@tidemark/catalog';
+import type { Actor, ApiKeys, Catalog, NewAuditEntry, Organization } from '@tidemark/catalog';
 import { DEFAULT_EVENT_LIMITS } from '@tidemark/contracts';
 import { AppError, createCatalogue, DEFAULT_ORGANIZATION_SETTINGS, ROLES } from '@tidemark/core';
-import type { ApiKeyRecord, Clock, OrganizationId, Role } from '@tidemark/core';
+import type { ApiKeyRecord, Clock, OrganizationId, Pack, Role } from '@tidemark/core';
 import {
   createAuthenticator,
+  createTenancy,
   createHttpServer,
   createLogger,
   createRateLimiter,
@@ -89,6 +90,14 @@ export function createMemoryOrganizations(): Pick<Catalog['organizations'], 'ens
   };
 }
 
+type Administered = Pick<Catalog, 'apiKeys' | 'auditLog' | 'definitions' | 'organizations' | 'users'>;
+
+/** As while the catalog does not answer: what most tests never ask for. */
+function createAway<T extends object>(): T {
+  const away = () => Promise.reject(new AppError('catalog-unavailable', 'away'));
+  return new Proxy({} as T, { get: () => away });
+}
+
 function createCounters(): { increment(key: string, by: number): Promise<number> } {
   const totals = new Map<string, number>();
   return {
@@ -107,6 +116,8 @@ export interface TestGateway {
   readonly keyOf: Readonly<Record<Role, string>>;
   readonly ledger: ReturnType<typeof createMemoryLedger>;
   readonly marks: ReturnType<typeof createMemoryMarks>;
+  /** What was written to the audit log in memory. */
+  readonly audited: readonly (NewAuditEntry & { readonly actor: Actor })[];
   readonly letters: ReturnType<typeof createMemoryLetters>;
   /** What was published. */
   readonly log: ReturnType<typeof createMemoryLog>;
@@ -131,6 +142,10 @@ export interface TestGatewayOptions {
   readonly publish?: GatewayRoutesOptions['bus']['publish'];
   /** Whose keys those of the test are; the organization `default` when absent. */
   readonly organization?: OrganizationId;
+  /** What administration changes. When absent: keys and the audit log in memory, the rest is away. */
+  readonly catalog?: Administered;
+  readonly packs?: readonly Pack[];
+  readonly organizationRequestsMax?: number;
 }
 
 export async function createTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
@@ -150,8 +165,37 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
   const marks = createMemoryMarks();
   const letters = createMemoryLetters();
   const busLog = createMemoryLog();
+  const audited: (NewAuditEntry & { readonly actor: Actor })[] = [];
+  const administered = options.catalog ?? {
+    apiKeys,
+    auditLog: {
+      ...createAway<Administered['auditLog']>(),
+      append: async (entry: NewAuditEntry, actor: Actor) => void audited.push({ ...entry, actor }),
+    },
+    definitions: createAway<Administered['definitions']>(),
+    organizations: createAway<Administered['organizations']>(),
+    users: createAway<Administered['users']>(),
+  };
   const rateLimiter = createRateLimiter({ counters: createCounters(), clock, log, telemetry });
   const app = createHttpServer({ log, telemetry });
+  const keysOnly = createAuthenticator({
+    findKey: (id) => administered.apiKeys.find(id),
+    tokens: null,
+    rateLimiter,
+    clock,
+    telemetry,
+  });
+  const active = { settings: DEFAULT_ORGANIZATION_SETTINGS, disabledAtMs: null };
+  const tenancy = createTenancy(keysOnly, {
+    catalog: {
+      apiKeys: administered.apiKeys,
+      organizations: options.catalog?.organizations ?? { find: () => Promise.resolve(active) },
+    },
+    lifecycle: { onStop: (_name, stop) => void app.addHook('onClose', async () => await stop()) },
+    clock,
+    log,
+    telemetry,
+  });
   const routes: { method: string; url: string }[] = [];
   app.addHook('onRoute', ({ method, url }) => {
     for (const one of [method].flat()) routes.push({ method: one, url });
@@ -196,7 +240,7 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
       },
     },
     catalog: {
-      apiKeys,
+      ...administered,
       ledger,
       pipeline: {
         ...marks,
@@ -205,14 +249,8 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
         unknownMeasures: () => Promise.resolve([]),
       },
     },
-    catalogue: createCatalogue([TEST_PACK]),
-    authenticator: createAuthenticator({
-      findKey: (id) => apiKeys.find(id),
-      tokens: null,
-      rateLimiter,
-      clock,
-      telemetry,
-    }),
+    catalogue: createCatalogue(options.packs ?? [TEST_PACK]),
+    ...tenancy,
     rateLimiter,
     clock,
     randomBytes: createTestBytes('created'),
@@ -221,6 +259,7 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
     eventLimits: DEFAULT_EVENT_LIMITS,
     operatorOrganization: DEFAULT_ORGANIZATION,
     requestsMax: options.requestsMax ?? 1_000,
+    organizationRequestsMax: options.organizationRequestsMax ?? 10_000,
   });
   const randomBytes = createTestBytes('given');
   const keys = await Promise.all(
@@ -228,7 +267,7 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
       const { key, publicId, secretHash } = mintApiKey(randomBytes);
       const { organization = DEFAULT_ORGANIZATION } = options;
       const owner = { organization, name: role, role, scopes: null, user: null };
-      await apiKeys.create(
+      await administered.apiKeys.create(
         { publicId, secretHash, ...owner, createdAtMs: 0, expiresAtMs: null },
         systemActor(organization, 0),
       );
@@ -242,6 +281,7 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
     keyOf: Object.fromEntries(keys) as Record<Role, string>,
     ledger,
     marks,
+    audited,
     letters,
     log: busLog,
     logged: () => lines.join(''),

@@ -12,6 +12,7 @@ import {
   listen,
   createRateLimiter,
   createTelemetry,
+  createTenancy,
   createTokenVerifier,
   registerOpenApi,
   registerOperationsRoutes,
@@ -48,6 +49,21 @@ export async function composeIngest(
   await bus.ensureTopics(declareTopics(config.eventsPartitions));
 
   const rateLimiter = createRateLimiter({ counters: cache, clock, log, telemetry });
+  const keysAndTokens = createAuthenticator({
+    findKey: (id) => catalog.apiKeys.find(id),
+    tokens: createTokenVerifier({
+      issuers: config.jwtIssuers,
+      fetch,
+      membershipOf: (identity, organization) => catalog.users.membershipOf(identity, organization),
+      clock,
+      log,
+      telemetry,
+    }),
+    rateLimiter,
+    clock,
+    telemetry,
+  });
+  const tenancy = createTenancy(keysAndTokens, { catalog, lifecycle, clock, log, telemetry });
   const app = createHttpServer({ log, telemetry });
   lifecycle.onStop('http', () => app.close());
   await registerOpenApi(app, {
@@ -63,20 +79,7 @@ export async function composeIngest(
     ledger: catalog.ledger,
     instance: randomUUID(),
     log,
-    authenticator: createAuthenticator({
-      findKey: (id) => catalog.apiKeys.find(id),
-      tokens: createTokenVerifier({
-        issuers: config.jwtIssuers,
-        fetch,
-        membershipOf: (identity, organization) => catalog.users.membershipOf(identity, organization),
-        clock,
-        log,
-        telemetry,
-      }),
-      rateLimiter,
-      clock,
-      telemetry,
-    }),
+    ...tenancy,
     rateLimiter,
     clock,
     telemetry,

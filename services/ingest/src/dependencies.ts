@@ -3,7 +3,14 @@ import type { Bus } from '@tidemark/bus';
 import type { Ledger, PipelineState } from '@tidemark/catalog';
 import type { EventLimits } from '@tidemark/contracts';
 import type { Clock, Recorder } from '@tidemark/core';
-import type { Authenticator, Logger, RateLimiter, RateLimitPolicy, Telemetry } from '@tidemark/runtime';
+import type {
+  Authenticator,
+  Logger,
+  OrganizationDirectory,
+  RateLimiter,
+  RateLimitPolicy,
+  Telemetry,
+} from '@tidemark/runtime';
 import type { BackpressureLimits } from './app/backpressure.ts';
 import type { OverloadLimits } from './app/overload-gate.ts';
 import type { LetterLimits } from './app/reject-letters.ts';
@@ -20,7 +27,9 @@ export interface IngestDependencies {
   readonly ledger: Pick<Ledger, 'recordReceipts' | 'deadAmong' | 'days'>;
   /** Unique to this run of this process. */
   readonly instance: string;
+  /** Of organizations that are not disabled (`guardOrganizations`). */
   readonly authenticator: Authenticator;
+  readonly organizations: Pick<OrganizationDirectory, 'limitsOf'>;
   readonly rateLimiter: RateLimiter;
   readonly clock: Clock;
   readonly log: Logger;

@@ -7,11 +7,12 @@ import {
   type ItemParser,
   type ParsedEvents,
 } from '@tidemark/contracts';
-import { AppError, isAppError, type Principal } from '@tidemark/core';
+import { AppError, isAppError, type OrganizationLimits, type Principal } from '@tidemark/core';
 import {
   assertRole,
   assertWithinLimit,
   goneSignal,
+  perSecondPolicy,
   rateLimitHeaders,
   type RateLimitState,
 } from '@tidemark/runtime';
@@ -34,6 +35,7 @@ import { parseWaitRequest, type WaitRequest } from './http/wait-request.ts';
 /** What the request hooks found out for the handler. */
 interface Entry {
   readonly principal: Principal;
+  readonly granted: OrganizationLimits;
   readonly states: readonly RateLimitState[];
   readonly wait: WaitRequest | null;
 }
@@ -57,7 +59,8 @@ interface ItemDoor {
 
 /** `app.register(ingestRoutes, dependencies)`. Paths are absolute: `/api/v1/events`, `/api/v1/analytics/metrics[/{recorder}]`. */
 export async function ingestRoutes(app: FastifyInstance, dependencies: IngestDependencies): Promise<void> {
-  const { authenticator, rateLimiter, clock, telemetry, limits, rateLimits, createId } = dependencies;
+  const { authenticator, organizations, rateLimiter, clock, telemetry, limits, rateLimits, createId } =
+    dependencies;
   const recorders = new Map(dependencies.recorders.map((recorder) => [recorder.name, recorder]));
   const gate = createOverloadGate(dependencies.overload, telemetry);
   const watch = createStoredWatch({ ...dependencies, limits: dependencies.watch });
@@ -99,7 +102,8 @@ export async function ingestRoutes(app: FastifyInstance, dependencies: IngestDep
     void reply.headers(rateLimitHeaders([state]));
     assertWithinLimit(state);
     backpressure.assertRoom(principal.organization);
-    entries.set(request, { principal, states: [state], wait });
+    const granted = await organizations.limitsOf(principal.organization);
+    entries.set(request, { principal, granted, states: [state], wait });
   });
 
   app.removeAllContentTypeParsers();
@@ -128,17 +132,36 @@ export async function ingestRoutes(app: FastifyInstance, dependencies: IngestDep
     telemetry.increment('tidemark_ingest_requests_refused_total', 1, { code });
   });
 
+  /** Takes from what the organization is granted a second, if anything. @throws rate-limited */
+  async function takeOfOrganization(
+    { principal }: Entry,
+    name: string,
+    perSecond: number | undefined,
+    amount: number,
+  ): Promise<readonly RateLimitState[]> {
+    if (perSecond === undefined) return [];
+    return [await rateLimiter.take(principal.organization, perSecondPolicy(name, perSecond), amount)];
+  }
+
   /** Until all is durable; nothing of the body is held any longer. */
   async function store(request: FastifyRequest, reply: FastifyReply, parse: BodyParser) {
-    const { principal, states, wait } = entryOf(request);
+    const entry = entryOf(request);
+    const { principal, granted, wait } = entry;
+    const states = [...entry.states];
+    const count = (added: readonly RateLimitState[]) => {
+      states.push(...added);
+      void reply.headers(rateLimitHeaders(states));
+      for (const state of added) assertWithinLimit(state);
+    };
     const { bytes, admission } = arrivedBody(request, gate);
     request.body = undefined;
     try {
       const context = { organization: principal.organization, receivedAtMs: clock.nowMs(), limits };
+      count(await takeOfOrganization(entry, 'organization-bytes', granted.bytesPerSecond, bytes.length));
       const { parsed, origin } = parse(bytes, context);
-      const state = await rateLimiter.take(principal.credentialId, rateLimits.events, parsed.received);
-      void reply.headers(rateLimitHeaders([...states, state]));
-      assertWithinLimit(state);
+      const { received } = parsed;
+      count([await rateLimiter.take(principal.credentialId, rateLimits.events, received)]);
+      count(await takeOfOrganization(entry, 'organization-events', granted.eventsPerSecond, received));
       const place = wait === null || parsed.events.length === 0 ? null : watch.reserve(parsed.received);
       try {
         await place?.lookBefore();

@@ -128,6 +128,7 @@ export async function createTestIngest(options: TestIngestOptions = {}): Promise
       clock,
       telemetry,
     }),
+    organizations: { limitsOf: async () => ({}) },
     rateLimiter,
     clock,
     telemetry,

@@ -24,7 +24,7 @@ const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('the question gate', () => {
   it('lets each organization have its places, and the next one in as one ends', async () => {
-    const gate = createQuestionGate(2);
+    const gate = createQuestionGate(() => 2);
     const work = createWork();
     const asked = ['a', 'b', 'c', 'd'].map((name) => gate.pass(ACME, work.start(name)));
     const other = gate.pass(GLOBEX, work.start('other'));
@@ -42,7 +42,7 @@ describe('the question gate', () => {
   });
 
   it('gives the place on when a question fails', async () => {
-    const gate = createQuestionGate(1);
+    const gate = createQuestionGate(() => 1);
     const failing = gate.pass(ACME, () => Promise.reject(new Error('no')));
     const next = gate.pass(ACME, () => Promise.resolve('yes'));
     await expect(failing).rejects.toThrow('no');
@@ -50,7 +50,7 @@ describe('the question gate', () => {
   });
 
   it('forgets who has gone while waiting', async () => {
-    const gate = createQuestionGate(1);
+    const gate = createQuestionGate(() => 1);
     const work = createWork();
     const first = gate.pass(ACME, work.start('first'));
     const gone = new AbortController();
@@ -68,7 +68,7 @@ describe('the question gate', () => {
   });
 
   it('refuses what would wait behind too many', async () => {
-    const gate = createQuestionGate(1);
+    const gate = createQuestionGate(() => 1);
     const work = createWork();
     const first = gate.pass(ACME, work.start('first'));
     const waiting = Array.from({ length: 200 }, () => gate.pass(ACME, () => Promise.resolve('late')));

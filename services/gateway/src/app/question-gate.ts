@@ -22,25 +22,28 @@ interface Lane {
 /**
  * Keeps one organization's questions from taking the whole warehouse: from the other organizations, and from the pipeline that
  * stores events.
- * @param atOnceMax questions of one organization under way at the same time
+ * @param atOnceMaxOf questions of the organization under way at the same time
  */
-export function createQuestionGate(atOnceMax: number): QuestionGate {
+export function createQuestionGate(
+  atOnceMaxOf: (organization: OrganizationId) => number | Promise<number>,
+): QuestionGate {
   const lanes = new Map<OrganizationId, Lane>();
 
-  function enter(organization: OrganizationId, signal?: AbortSignal): Promise<void> {
+  async function enter(organization: OrganizationId, signal?: AbortSignal): Promise<void> {
+    const atOnceMax = await atOnceMaxOf(organization);
     signal?.throwIfAborted();
     const lane = lanes.get(organization) ?? { running: 0, waiting: [] };
     lanes.set(organization, lane);
     if (lane.running < atOnceMax) {
       lane.running += 1;
-      return Promise.resolve();
+      return;
     }
     if (lane.waiting.length >= WAITING_MAX) {
       throw new AppError('overloaded', `${WAITING_MAX} questions of the organization wait already`, {
         retryAfterSeconds: RETRY_AFTER_SECONDS,
       });
     }
-    return new Promise((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       const proceed = () => {
         signal?.removeEventListener('abort', giveUp);
         resolve();

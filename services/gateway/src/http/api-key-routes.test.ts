@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { systemActor } from '@tidemark/catalog';
 import { parseOrganizationId } from '@tidemark/core';
 import { parseApiKey, RECORD_CACHE_MS } from '@tidemark/runtime';
 import { createTestGateway, NOW_MS } from '../testing.ts';
 import type { TestGateway } from '../testing.ts';
-import { API_KEY_NAME_LENGTH_MAX } from './api-key-routes.ts';
+
+const NAME_LENGTH_MAX = 200;
 
 const PATH = '/api/v1/api-keys';
 let gateway: TestGateway;
@@ -28,16 +30,20 @@ interface Created {
 describe('API keys', () => {
   it('work from their creation until they are revoked', async () => {
     const response = await create({ name: 'a reader', role: 'viewer' });
-    expect([response.statusCode, response.headers['cache-control']]).toEqual([201, 'no-store']);
+    expect([response.statusCode, response.headers['cache-control']]).toEqual([201, 'private, no-store']);
     const { id, key } = response.json<Created>();
     expect(response.json()).toEqual({
       id,
       key,
       name: 'a reader',
       role: 'viewer',
+      scopes: null,
+      user: null,
       createdAt: new Date(NOW_MS).toISOString(),
       expiresAt: null,
       revokedAt: null,
+      lastUsedAt: null,
+      successor: null,
     });
     expect(await statusOf(key)).toBe(200);
     expect(await revoke(id)).toBe(204);
@@ -72,7 +78,7 @@ describe('API keys', () => {
     ['another role', { name: 'n', role: 'owner' }],
     ['no name', { name: '', role: 'viewer' }],
     ['a name with a NUL', { name: 'a\u0000b', role: 'viewer' }],
-    ['a name too long', { name: 'n'.repeat(API_KEY_NAME_LENGTH_MAX + 1), role: 'viewer' }],
+    ['a name too long', { name: 'n'.repeat(NAME_LENGTH_MAX + 1), role: 'viewer' }],
     ['an organization', { name: 'n', role: 'viewer', organization: 'other' }],
   ])('are refused with %s', async (_, body) => {
     const known = gateway.apiKeys.records.size;
@@ -91,7 +97,10 @@ describe('API keys', () => {
       name: 'theirs',
       role: 'admin',
     } as const;
-    await gateway.apiKeys.create({ ...strange, createdAtMs: 0, expiresAtMs: null });
+    await gateway.apiKeys.create(
+      { ...strange, scopes: null, user: null, createdAtMs: 0, expiresAtMs: null },
+      systemActor(organization, 0),
+    );
     const { body } = await gateway.app.inject({ url: PATH, headers: as(gateway.keyOf.admin) });
     expect(body).not.toContain('strange');
     expect(await revoke('strange')).toBe(404);

@@ -1,3 +1,4 @@
+import type { AuditLog } from '@tidemark/catalog';
 import { ForgetParametersSchema, ForgottenSchema, RefreshStartedSchema } from '@tidemark/contracts';
 import type { Answers } from '@tidemark/query';
 import type { HttpServer } from '@tidemark/runtime';
@@ -10,10 +11,12 @@ const REFRESH_PATHS = ['/api/v1/cache/refresh', '/api/v1/analytics/refresh-cache
 
 export interface CacheRoutesOptions {
   readonly answers: Pick<Answers, 'forget' | 'refresh'>;
+  readonly auditLog: Pick<AuditLog, 'append'>;
   readonly access: Access;
 }
 
-export function registerCacheRoutes(app: HttpServer, { answers, access }: CacheRoutesOptions): void {
+export function registerCacheRoutes(app: HttpServer, options: CacheRoutesOptions): void {
+  const { answers, auditLog, access } = options;
   const onRequest = access.requires('admin');
   const tags = ['Cache'];
 
@@ -34,6 +37,8 @@ export function registerCacheRoutes(app: HttpServer, { answers, access }: CacheR
       async (request, reply) => {
         const { organization } = access.principalOf(request);
         const { pattern = '*' } = request.query;
+        const act = { action: 'cache.delete', target: organization, details: { pattern } } as const;
+        await auditLog.append({ organization, ...act }, access.actorOf(request));
         const forgotten = await answers.forget(organization, pattern);
         return reply.header('cache-control', 'no-store').send({ forgotten });
       },

@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import type { AuditLog } from '@tidemark/catalog';
 import { AppError } from '@tidemark/core';
 import type { Clock, Fault, OrganizationId, Principal } from '@tidemark/core';
 import {
@@ -32,6 +33,7 @@ const IdSchema = Type.Object({ id: Type.String({ description: 'Percent-encoded' 
 export interface LetterRoutesOptions {
   readonly letters: DeadLetterStore;
   readonly replay: LetterReplay;
+  readonly auditLog: Pick<AuditLog, 'append'>;
   readonly access: Access;
   readonly clock: Clock;
   /** Whose administrators see the letters that do not say whose they are. */
@@ -110,7 +112,7 @@ function registerReading(app: HttpServer, options: LetterRoutesOptions): void {
 }
 
 function registerReplay(app: HttpServer, options: LetterRoutesOptions): void {
-  const { letters, replay, access } = options;
+  const { letters, replay, auditLog, access } = options;
   app.post(
     `${PATH}/:id/replay`,
     {
@@ -138,13 +140,17 @@ function registerReplay(app: HttpServer, options: LetterRoutesOptions): void {
         throw new AppError('conflict', `the letter does not say whose it is: ${advice}`);
       }
       const event = request.body?.event;
+      const details = { isMended: event !== undefined };
+      const act = { action: 'dead-letter.replay', target: letter.id, details } as const;
+      await auditLog.append({ organization, ...act }, access.actorOf(request));
       const replayed = await replay.one({ ...letter, organization }, event === undefined ? null : { event });
       return reply.status(202).send({ id: letter.id, ...replayed });
     },
   );
 }
 
-function registerBulkReplay(app: HttpServer, { replay, access, clock }: LetterRoutesOptions): void {
+function registerBulkReplay(app: HttpServer, options: LetterRoutesOptions): void {
+  const { replay, auditLog, access, clock } = options;
   app.post(
     `${PATH}/replay`,
     {
@@ -160,14 +166,21 @@ function registerBulkReplay(app: HttpServer, { replay, access, clock }: LetterRo
       const { organization } = access.principalOf(request);
       const { cursor, ...asked } = request.body;
       const filter = { ...toFilter(asked, organization, clock.nowMs()), organization };
-      const { next, ...outcome } = await replay.matching(filter, decodeCursor(cursor));
+      const after = decodeCursor(cursor);
+      const act = {
+        action: 'dead-letters.replay',
+        target: organization,
+        details: { filter: asked },
+      } as const;
+      await auditLog.append({ organization, ...act }, access.actorOf(request));
+      const { next, ...outcome } = await replay.matching(filter, after);
       return reply.status(202).send({ ...outcome, cursor: next === null ? null : encodeCursor(next) });
     },
   );
 }
 
 function registerDiscard(app: HttpServer, options: LetterRoutesOptions): void {
-  const { letters, access, clock } = options;
+  const { letters, auditLog, access, clock } = options;
   app.post(
     `${PATH}/:id/discard`,
     {
@@ -185,6 +198,9 @@ function registerDiscard(app: HttpServer, options: LetterRoutesOptions): void {
       const letter = await findLetter(letters, organization, request.params.id);
       assertDiscardable(letter);
       if (letter.state === 'open') {
+        const actor = access.actorOf(request);
+        const act = { action: 'dead-letter.discard', target: letter.id, details: {} } as const;
+        await auditLog.append({ organization: letter.organization ?? actor.organization, ...act }, actor);
         await letters.setState([{ ...letter, state: 'discarded', changedAtMs: clock.nowMs() }]);
         // A replay that began meanwhile stands.
         for (const head of await letters.reread([letter])) assertDiscardable(head);

@@ -1,3 +1,4 @@
+import type { AuditLog } from '@tidemark/catalog';
 import { AppError } from '@tidemark/core';
 import type { Catalogue, Clock, Fault } from '@tidemark/core';
 import {
@@ -21,13 +22,14 @@ export interface RebuildRoutesOptions {
   readonly rebuild: RebuildDependencies;
   /** For one such task of an organization at a time. */
   readonly gate: QuestionGate;
+  readonly auditLog: Pick<AuditLog, 'append'>;
   readonly access: Access;
   readonly catalogue: Catalogue;
   readonly clock: Clock;
 }
 
 export function registerRebuildRoutes(app: HttpServer, options: RebuildRoutesOptions): void {
-  const { rebuild, gate, access, catalogue, clock } = options;
+  const { rebuild, gate, auditLog, access, catalogue, clock } = options;
   const tags = ['Rollups'];
   const onRequest = access.requires('admin');
 
@@ -48,6 +50,13 @@ export function registerRebuildRoutes(app: HttpServer, options: RebuildRoutesOpt
       const { organization } = access.principalOf(request);
       const range = readRange(request.body, { nowMs: clock.nowMs(), daysMax: REBUILD_DAYS_MAX });
       const eventTypes = eventTypesOf(catalogue, request.body.metrics);
+      const { from, to, metrics = null } = request.body;
+      const act = {
+        action: 'rollups.rebuild',
+        target: organization,
+        details: { from, to, metrics },
+      } as const;
+      await auditLog.append({ organization, ...act }, access.actorOf(request));
       const buckets = await gate.pass(organization, () =>
         markForRebuild(rebuild, { organization, ...range }, eventTypes),
       );
