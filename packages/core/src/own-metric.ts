@@ -3,6 +3,7 @@ import { checkDerivedMetrics, checkPack } from './catalogue-check.ts';
 import { resolveBaseMetrics, resolveDerivedMetrics } from './catalogue-resolve.ts';
 import { type Catalogue, catalogueOf, type CatalogueMetric, type CatalogueOperand } from './catalogue.ts';
 import type { Fault } from './errors.ts';
+import type { Measure } from './measure.ts';
 import type { BaseMetric, DerivedMetric, DimensionDeclaration, MetricDeclaration, Pack } from './metric.ts';
 
 /** The first part of the key of every one of them; no pack is called so. */
@@ -52,6 +53,16 @@ export function extendCatalogue(
     note,
   );
   return { catalogue: added(enabled, kept), faults };
+}
+
+/** What rollups of it are made of; null when the declaration is at fault. */
+export function compileOwnMeasure(declaration: OwnBaseMetric): Measure | null {
+  let isGood = true;
+  checkPack(toPack(declaration), '', () => {
+    isGood = false;
+  });
+  if (!isGood) return null;
+  return resolveBaseMetrics([toPack(declaration)]).get(declaration.key)?.measure ?? null;
 }
 
 /** A derived metric may name one that is left out, which leaves it out as well: until none is left that does. */

@@ -15,6 +15,7 @@ import {
 } from '@tidemark/warehouse';
 import type { WarehouseExecutor } from '@tidemark/warehouse';
 import { startAggregator } from './app/aggregator.ts';
+import { createOwnMeasures } from './app/own-measures.ts';
 import type { Aggregator, AggregatorOptions } from './app/aggregator.ts';
 import { runAuditor } from './app/auditor.ts';
 import type { AuditorOptions } from './app/auditor.ts';
@@ -83,6 +84,7 @@ function startPipeline(ports: AggregatorPorts, options: AggregatorOptions): Prom
       rollups: createRollupStore(warehouse),
       subjects: createSubjectStore(warehouse),
       measures,
+      ownMeasures: createOwnMeasures({ definitions: catalog.definitions, log }),
       facts,
       clock,
       log,

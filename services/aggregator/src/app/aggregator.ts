@@ -17,6 +17,7 @@ export interface AggregatorDependencies extends Omit<DriverDependencies, 'progre
   readonly rollups: RollupWorkerDependencies['rollups'];
   readonly subjects: RollupWorkerDependencies['subjects'];
   readonly measures: readonly Measure[];
+  readonly ownMeasures: RollupWorkerDependencies['ownMeasures'];
   readonly facts: readonly SubjectFact[];
   readonly onRecomputed: RollupWorkerDependencies['onRecomputed'];
   readonly onRollupFailed: () => void;

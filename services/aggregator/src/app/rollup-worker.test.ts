@@ -75,6 +75,7 @@ async function run(
     readonly until: (left: readonly number[], calls: readonly string[]) => boolean;
     readonly faults?: Readonly<Record<string, ErrorCode[]>>;
     readonly tier?: Tier;
+    readonly own?: readonly Measure[];
   },
 ) {
   const clock = createSkippingClock();
@@ -108,6 +109,10 @@ async function run(
           world.step(`absorb ${facts.length} of ${bucketStartsMs.length}`),
       },
       measures: [MEASURE],
+      ownMeasures: async () => {
+        await world.step('own');
+        return options.own ?? [];
+      },
       facts: [FACT],
       clock: {
         nowMs: () => clock.nowMs(),
@@ -138,11 +143,31 @@ describe('the rollup worker', () => {
     expect(calls.slice(calls.indexOf('progress'))).toEqual([
       'progress',
       'claim',
+      'own',
       'absorb 1 of 3',
       'clear',
       'progress',
       'claim',
     ]);
+  });
+
+  it("makes rollups of the organization's own measures too, those it has anyway once", async () => {
+    const asked: string[][] = [];
+    const own = [{ fingerprint: 'own' }, MEASURE] as Measure[];
+    const { claims } = await run(minutes(1), {
+      own,
+      recompute: ({ measures }) => asked.push(measures.map(({ fingerprint }) => fingerprint)),
+      until: isClean,
+    });
+    expect(asked).toEqual([['f1', 'own']]);
+    expect(claims[0]?.measures).toEqual(['f1', 'f2']);
+  });
+
+  it('clears no mark while it does not know which those are', async () => {
+    const { calls } = await run(minutes(1), { faults: { own: ['catalog-unavailable'] }, until: isClean });
+    const tries = calls.filter((call) => ['own', 'release', 'clear'].includes(call));
+    // The claim that failed was of one bucket: it keeps its lease, and comes up again when that is over.
+    expect(tries).toEqual(['own', 'clear']);
   });
 
   it('claims for its measures and facts together', async () => {

@@ -9,6 +9,7 @@ import { EVENTS_TOPIC } from '@tidemark/contracts';
 import type { EventStore, RollupStore, SubjectStore } from '@tidemark/warehouse';
 import type { Logger } from '@tidemark/runtime';
 import { bucketsOf } from '../domain/marks.ts';
+import type { OwnMeasures } from './own-measures.ts';
 
 /** How long a worker rests when nothing is due. */
 const ROLLUP_IDLE_MS = 500;
@@ -34,6 +35,8 @@ export interface RollupWorkerDependencies {
   readonly events: Pick<EventStore, 'allMinutes'>;
   readonly subjects: Pick<SubjectStore, 'absorb'>;
   readonly measures: readonly Measure[];
+  /** Those of an organization's own metrics, asked for after each claim. */
+  readonly ownMeasures: OwnMeasures;
   /** What is kept of subjects: adopted as measures are, and kept when the minutes that tell of it are recomputed. */
   readonly facts: readonly SubjectFact[];
   readonly clock: Clock;
@@ -145,7 +148,16 @@ async function claimDue(
 
 /** Null when the buckets are clean now, else why they are not. @throws the catalog's AppErrors */
 async function recompute(
-  { pipeline, rollups, subjects, measures, facts, clock, onRecomputed }: RollupWorkerDependencies,
+  {
+    pipeline,
+    rollups,
+    subjects,
+    measures,
+    ownMeasures,
+    facts,
+    clock,
+    onRecomputed,
+  }: RollupWorkerDependencies,
   claim: Claim,
 ): Promise<AppError | null> {
   const first = claim.buckets[0];
@@ -158,7 +170,9 @@ async function recompute(
     timeoutMs: ROLLUP_TIMEOUT_MS,
   };
   try {
-    await rollups.recompute({ ...buckets, measures, version: claim.version });
+    const own = await ownMeasures(first.organization);
+    const all = own.length === 0 ? measures : [...measures, ...own.filter(isNotAmong(measures))];
+    await rollups.recompute({ ...buckets, measures: all, version: claim.version });
     // A closed minute without a mark is read from nowhere else: see `packages/query/src/subjects/sources.ts`.
     if (first.tier === '1m') await subjects.absorb({ ...buckets, facts });
   } catch (error) {
@@ -179,6 +193,12 @@ async function giveBack(
   const isAlone = claim.buckets.length === 1;
   if (isAlone && error.code !== 'warehouse-unavailable') return;
   await pipeline.releaseClaim(claim);
+}
+
+/** An own metric may be kept in what a pack's is kept in. */
+function isNotAmong(measures: readonly Measure[]): (measure: Measure) => boolean {
+  const known = new Set(measures.map(({ fingerprint }) => fingerprint));
+  return ({ fingerprint }) => !known.has(fingerprint);
 }
 
 function fingerprintsOf({ measures, facts }: RollupWorkerDependencies): readonly string[] {
