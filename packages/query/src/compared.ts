@@ -1,6 +1,7 @@
 /** The other range of a question that compares. */
 import { AppError, assertThat, shiftBack } from '@tidemark/core';
-import { type Asking, type Reading, readFigures, type Selection } from './asking.ts';
+import { type Asking, type Reading, readFigures } from './asking.ts';
+import type { Selection } from './ranking.ts';
 import type { Interval } from './plan.ts';
 import type { FigureTable } from './series.ts';
 import { type Layout, layoutOf, rangeOf, wholeLayout } from './sources.ts';

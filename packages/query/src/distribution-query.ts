@@ -1,7 +1,8 @@
 /** From a question about a distribution as it came to one that can be read; every fault is reported, with its place. */
 import {
   type Catalogue,
-  type CatalogueBaseMetric,
+  type CatalogueMetric,
+  type CatalogueOperand,
   type DistributionQuery,
   type Fault,
   type FilterNode,
@@ -14,12 +15,14 @@ import { checkFilters } from './filters.ts';
 import { BINS_DEFAULT, BINS_MAX, BOUNDS_MAX } from './limits.ts';
 import { checkPersonal } from './personal.ts';
 import { resolveSelections } from './selections.ts';
+import { attributeOf } from './subjects/pivot.ts';
 import { refusal, resolveCalendar, resolveGroupBy, resolveLimit, resolveRange } from './validate.ts';
 
 type Decimal = ReturnType<typeof toDecimal>;
 
 export interface ResolvedDistribution {
-  readonly metric: CatalogueBaseMetric;
+  /** It has values that are numbers. */
+  readonly metric: CatalogueOperand;
   readonly fromMs: number;
   readonly toMs: number;
   readonly nowMs: number;
@@ -50,11 +53,11 @@ export function resolveDistribution(
   };
   const metrics = resolveSelections([query.metric], context, report);
   const [asked] = metrics;
-  const metric = asked?.kind === 'base' && asked.measure.valueKind === 'number' ? asked : null;
+  const metric = asked !== undefined && readsNumbers(asked) ? asked : null;
   if (asked !== undefined && metric === null) {
     report(
       '/metric',
-      `${JSON.stringify(asked.key)} reads no numbers of events: their distribution is asked for`,
+      `${JSON.stringify(asked.key)} reads no numbers of events or subjects: their distribution is asked for`,
     );
   }
   const { timeZone, weekStart } = resolveCalendar(query, report);
@@ -67,6 +70,20 @@ export function resolveDistribution(
   if (faults.length === 0) checkPersonal({ metrics, groupBy, filters }, context, report);
   if (faults.length > 0 || metric === null) throw refusal(faults);
   return { metric, ...range, timeZone, groupBy, filters, limit, bins };
+}
+
+function readsNumbers(metric: CatalogueMetric): metric is CatalogueOperand {
+  switch (metric.kind) {
+    case 'base':
+      return metric.measure.valueKind === 'number';
+    case 'state': {
+      const { value } = metric.declaration;
+      if (typeof value !== 'string') return value !== undefined;
+      return attributeOf(metric.subject, value).declaration.type === 'number';
+    }
+    case 'derived':
+      return false;
+  }
 }
 
 function resolveBins({ bounds, bins }: DistributionQuery, report: Report): ResolvedDistribution['bins'] {

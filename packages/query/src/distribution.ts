@@ -1,19 +1,12 @@
-/** How the values of one metric lie: exact counts, from raw events. */
-import { type Bin, type CatalogueBaseMetric, type DistributionAnswer, toDecimal } from '@tidemark/core';
-import {
-  type Asking,
-  groupOf,
-  rankGroups,
-  type Reading,
-  readFigures,
-  run,
-  type Selection,
-} from './asking.ts';
+/** How the values of one metric lie: exact counts, from raw events or from what is kept of subjects. */
+import { type Bin, type CatalogueOperand, type DistributionAnswer, toDecimal } from '@tidemark/core';
+import { type Asking, groupOf, rankGroups, type Reading, readFigures, run } from './asking.ts';
+import type { Selection } from './ranking.ts';
 import type { ResolvedDistribution } from './distribution-query.ts';
 import { dimensionsOf, groupKey } from './series.ts';
 import { planRaw, wholeLayout } from './sources.ts';
-import type { MeasureRequest } from './state-rows.ts';
 import { binsStatement } from './statement.ts';
+import { stateBinsStatement, unitNsOf } from './subjects/state-sql.ts';
 import type { ResolvedQuery } from './validate.ts';
 
 type Decimal = ReturnType<typeof toDecimal>;
@@ -87,24 +80,43 @@ async function readCounts(
   reading: Reading,
   { selection, inner }: { readonly selection: Selection; readonly inner: readonly Decimal[] },
 ): Promise<ReadonlyMap<string, ReadonlyMap<number, number>>> {
-  const { groupBy, filters, metric } = asking.query;
+  const { groupBy, filters } = asking.query;
+  const metric = aggregated(asking.query.metric, 'min');
   const counts = new Map<string, Map<number, number>>();
   if (selection.groups.length === 0) return counts;
   const isCut = selection.omitted > 0;
-  const request: MeasureRequest = {
-    organization: asking.organization,
-    measure: metric.measure,
-    groupBy,
-    filters,
-    plan: reading.planOf(metric),
-    buckets: null,
-    groups: isCut ? { dimensions: groupBy, groups: selection.groups, isExcluded: false } : null,
-    figures: new Set(),
-    levels: [],
-  };
+  const groups = isCut ? { dimensions: groupBy, groups: selection.groups, isExcluded: false } : null;
+  const unit = metric.kind === 'state' ? unitNsOf(metric.declaration) : 1;
   // Of two neighbouring values none lies between a bound and that bound rounded up.
-  const bounds = inner.map((bound) => bound.toDecimalPlaces(VALUE_DECIMALS, ROUND_CEIL).toFixed());
-  const rows = await run(asking, binsStatement(request, bounds, asking.limits), asking.signal);
+  const bounds = inner.map((bound) =>
+    bound.times(unit).toDecimalPlaces(VALUE_DECIMALS, ROUND_CEIL).toFixed(),
+  );
+  const common = { organization: asking.organization, groupBy, filters, buckets: null, groups };
+  const statement =
+    metric.kind === 'base'
+      ? binsStatement(
+          {
+            ...common,
+            measure: metric.measure,
+            plan: reading.planOf(metric),
+            figures: new Set(),
+            levels: [],
+          },
+          bounds,
+          asking.limits,
+        )
+      : stateBinsStatement(
+          {
+            ...common,
+            metrics: [metric],
+            range: asking.query,
+            targets: null,
+            rawIntervals: asking.besideFacts,
+          },
+          bounds,
+          asking.limits,
+        );
+  const rows = await run(asking, statement, asking.signal);
   for (const row of rows) {
     const key = groupKey(groupOf(row, groupBy.length));
     const byBin = counts.get(key) ?? new Map<number, number>();
@@ -130,8 +142,12 @@ function binsOf({ inner, outer }: Edges, byBin: ReadonlyMap<number, number>, tot
 }
 
 /** The same values, finished otherwise. */
-function aggregated(metric: CatalogueBaseMetric, aggregation: 'count' | 'min' | 'max'): CatalogueBaseMetric {
+function aggregated(metric: CatalogueOperand, aggregation: 'count' | 'min' | 'max'): CatalogueOperand {
   const key = `${aggregation} of ${metric.key}`;
+  if (metric.kind === 'state') {
+    const { level: _level, targets: _targets, ...declaration } = metric.declaration;
+    return { ...metric, key, declaration: { ...declaration, key, aggregation } };
+  }
   const { level: _level, ...declaration } = metric.declaration;
   return { ...metric, key, declaration: { ...declaration, key, aggregation } };
 }
@@ -139,7 +155,7 @@ function aggregated(metric: CatalogueBaseMetric, aggregation: 'count' | 'min' | 
 /** What ranks the groups, and where the values end: ordinary questions over the whole range. */
 function questionOf(
   query: ResolvedDistribution,
-  metrics: readonly [CatalogueBaseMetric, ...CatalogueBaseMetric[]],
+  metrics: readonly [CatalogueOperand, ...CatalogueOperand[]],
 ): ResolvedQuery {
   const { fromMs, toMs, nowMs, timeZone, groupBy, filters, limit } = query;
   return {

@@ -14,7 +14,8 @@ import {
   type Series,
 } from '@tidemark/core';
 import type { WarehouseExecutor } from '@tidemark/warehouse';
-import { type Asking, type Reading, rankGroups, readFigures, type Selection } from './asking.ts';
+import { type Asking, type Reading, rankGroups, readFigures } from './asking.ts';
+import type { Selection } from './ranking.ts';
 import { type Compared, readCompared } from './compared.ts';
 import { questionHash, writeCursor } from './cursor.ts';
 import { readDistribution } from './distribution.ts';
@@ -24,6 +25,7 @@ import { POINTS_MAX, type StatementLimits } from './limits.ts';
 import { type QueryPipeline, rolledUpMeasures } from './pipeline.ts';
 import { changePercent, dimensionsOf, type FigureTable, groupKey, OTHER_KEY, pointsOf } from './series.ts';
 import { type Layout, layoutOf, planLayout, planRaw } from './sources.ts';
+import { rawBesideMetrics } from './subjects/sources.ts';
 import { type ResolvedQuery, resolveQuery, rollupsSuffice } from './validate.ts';
 
 export interface QueryEngineOptions {
@@ -57,7 +59,7 @@ export interface QueryEngine {
     },
   ): Promise<Answer>;
   /**
-   * How the values of a metric of events lie, exactly: from raw, as long as raw is kept.
+   * How the values of a metric lie, exactly: of events from raw, as long as raw is kept; of subjects as they are now.
    * @throws as `ask`
    */
   distribute(
@@ -99,6 +101,11 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
         query: resolved,
         warehouse: options.warehouse,
         limits: await options.limitsOf(organization),
+        besideFacts: await rawBesideMetrics([resolved.metric], {
+          organization,
+          pipeline,
+          completeThroughMs: completeMs,
+        }),
         signal,
       });
       return {
@@ -126,6 +133,11 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
         query: resolved,
         warehouse: options.warehouse,
         limits: await options.limitsOf(principal.organization),
+        besideFacts: await rawBesideMetrics(resolved.metrics, {
+          organization: principal.organization,
+          pipeline,
+          completeThroughMs: completeMs,
+        }),
         signal,
       };
       const rollsUp = (base: CatalogueBaseMetric) =>
@@ -145,7 +157,7 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
         granularity: resolved.granularity,
         timeZone: resolved.timeZone,
         completeThrough: completeMs === null ? null : new Date(completeMs).toISOString(),
-        tiersRead: tiersRead(readings, resolved),
+        tiersRead: tiersRead(readings, asking),
         estimates: estimatesOf(resolved.metrics),
         groupsOmitted: selection.omitted,
         nextCursor: nextCursorOf(selection, resolved, nowMs),
@@ -241,9 +253,10 @@ function checkPoints({ metrics, other }: ResolvedQuery, selection: Selection, { 
   );
 }
 
-function tiersRead(readings: readonly Reading[], { metrics }: ResolvedQuery): string[] {
-  const bases = metrics.flatMap(baseMetricsOf);
+function tiersRead(readings: readonly Reading[], { query, besideFacts }: Asking): string[] {
+  const bases = query.metrics.flatMap(baseMetricsOf);
   const plans = readings.flatMap((reading) => bases.flatMap((base) => reading.planOf(base)));
   const read = new Set<string>(plans.map(({ source }) => source));
-  return ['1d', '15m', '1m', 'raw'].filter((source) => read.has(source));
+  if (besideFacts.length > 0) read.add('subjects').add('raw');
+  return ['1d', '15m', '1m', 'subjects', 'raw'].filter((source) => read.has(source));
 }
