@@ -6,7 +6,7 @@ const catalogue = createCatalogue(PACKS);
 
 describe('packs', () => {
   it('pass every check of the catalogue', () => {
-    expect(catalogue.packs.map(({ key }) => key)).toEqual(['llm', 'http', 'support', 'custom']);
+    expect(catalogue.packs.map(({ key }) => key)).toEqual(['llm', 'agents', 'http', 'support', 'custom']);
   });
 
   it('are frozen all the way down and survive JSON', () => {
