@@ -1,5 +1,5 @@
 /** How the values of one metric lie: exact counts, from raw events or from what is kept of subjects. */
-import { type Bin, type CatalogueOperand, type DistributionAnswer, toDecimal } from '@tidemark/core';
+import type { Bin, CatalogueOperand, DistributionAnswer, toDecimal } from '@tidemark/core';
 import { type Asking, groupOf, rankGroups, type Reading, readFigures, run } from './asking.ts';
 import type { Selection } from './ranking.ts';
 import type { ResolvedDistribution } from './distribution-query.ts';
@@ -144,12 +144,9 @@ function binsOf({ inner, outer }: Edges, byBin: ReadonlyMap<number, number>, tot
 /** The same values, finished otherwise. */
 function aggregated(metric: CatalogueOperand, aggregation: 'count' | 'min' | 'max'): CatalogueOperand {
   const key = `${aggregation} of ${metric.key}`;
-  if (metric.kind === 'state') {
-    const { level: _level, targets: _targets, ...declaration } = metric.declaration;
-    return { ...metric, key, declaration: { ...declaration, key, aggregation } };
-  }
-  const { level: _level, ...declaration } = metric.declaration;
-  return { ...metric, key, declaration: { ...declaration, key, aggregation } };
+  if (metric.kind === 'base')
+    return { ...metric, key, declaration: { ...metric.declaration, key, aggregation } };
+  return { ...metric, key, declaration: { ...metric.declaration, key, aggregation } };
 }
 
 /** What ranks the groups, and where the values end: ordinary questions over the whole range. */

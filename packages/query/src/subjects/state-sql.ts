@@ -3,6 +3,7 @@
  * range and that the filters let through, by output bucket and dimensions.
  */
 import {
+  assertThat,
   type CatalogueStateMetric,
   type ElapsedTime,
   type FilterNode,
@@ -226,7 +227,8 @@ function figureOf(
     case 'unique':
       return `toString(uniqExact(${column}))`;
     case 'quantile':
-      return `toString(quantileExact(${Number(level)})(${column}))`;
+      assertThat(level > 0 && level < 1, `quantile level ${level}`);
+      return `toString(quantileExact(${level})(${column}))`;
     case 'within':
       return `toString(countIf(ifNull(${column} <= ${target}, false)))`;
     case 'targeted':
