@@ -45,7 +45,7 @@ beforeAll(async () => {
   await warehouse.store(organizationId('other'), events, dataText);
   engine = createQueryEngine({
     warehouse: warehouse.executor,
-    catalogue: shopCatalogue(),
+    contextOf: () => ({ catalogue: shopCatalogue() }),
     clock: { nowMs: () => BASE_MS + 86_400_000, sleep: () => Promise.resolve() },
     limitsOf: () => DEFAULT_STATEMENT_LIMITS,
     eventsTopic: 'events',

@@ -21,7 +21,7 @@ function createEngine(
   const calls: string[] = [];
   const statements: Statement[] = [];
   const engine = createQueryEngine({
-    catalogue: shopCatalogue(),
+    contextOf: () => ({ catalogue: shopCatalogue() }),
     clock: { nowMs: () => NOW_MS, sleep: () => Promise.resolve() },
     limitsOf: () => DEFAULT_STATEMENT_LIMITS,
     eventsTopic: 'events',

@@ -28,10 +28,17 @@ import { type Layout, layoutOf, planLayout, planRaw } from './sources.ts';
 import { rawBesideMetrics } from './subjects/sources.ts';
 import { type ResolvedQuery, resolveQuery, rollupsSuffice } from './validate.ts';
 
+export interface AskingContext {
+  readonly catalogue: Catalogue;
+  /** Of questions that do not say; UTC, Monday and January when absent. */
+  readonly calendar?: Pick<Query, 'timeZone' | 'weekStart' | 'fiscalYearStart'>;
+}
+
 export interface QueryEngineOptions {
   readonly warehouse: Pick<WarehouseExecutor, 'query'>;
   readonly pipeline: QueryPipeline;
-  readonly catalogue: Catalogue;
+  /** What the organization may ask, and what its questions take for granted. Called for every question. @throws catalog-unavailable */
+  readonly contextOf: (organization: OrganizationId) => AskingContext | Promise<AskingContext>;
   readonly clock: Clock;
   /** What each statement of a question of the organization may cost. Called for every question. */
   readonly limitsOf: (organization: OrganizationId) => StatementLimits | Promise<StatementLimits>;
@@ -69,20 +76,21 @@ export interface QueryEngine {
   ): Promise<DistributionAnswer>;
   /**
    * What the question means to the principal at this instant: equal ones have the same answer, as long as nothing is stored or closed.
-   * @throws unknown-metric, invalid-query, forbidden (with all faults)
+   * @throws unknown-metric, invalid-query, forbidden (with all faults); catalog-unavailable
    */
   resolve(
     principal: Pick<Principal, 'organization' | 'role' | 'user'>,
     query: Query,
     nowMs: number,
-  ): ResolvedQuery;
+  ): Promise<ResolvedQuery>;
 }
 
 export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
   const { clock, pipeline } = options;
-  const catalogueOf = () => options.catalogue;
-  const resolve: QueryEngine['resolve'] = ({ role, user }, query, nowMs) =>
-    resolveQuery(query, { catalogue: catalogueOf(), role, user, nowMs });
+  const resolve: QueryEngine['resolve'] = async ({ organization, role, user }, query, nowMs) => {
+    const { catalogue, calendar } = await options.contextOf(organization);
+    return resolveQuery({ ...calendar, ...query }, { catalogue, role, user, nowMs });
+  };
   const completeness = async () => {
     const progress = await pipeline.progress(options.eventsTopic);
     return completeThroughMs(
@@ -94,7 +102,8 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
     resolve,
     async distribute(principal, query, { signal, nowMs = clock.nowMs() } = {}) {
       const { organization, role, user } = principal;
-      const resolved = resolveDistribution(query, { catalogue: catalogueOf(), role, user, nowMs });
+      const { catalogue, calendar } = await options.contextOf(organization);
+      const resolved = resolveDistribution({ ...calendar, ...query }, { catalogue, role, user, nowMs });
       const completeMs = await completeness();
       const found = await readDistribution({
         organization,
@@ -118,7 +127,7 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
       };
     },
     async ask(principal, query, { signal, nowMs = clock.nowMs() } = {}) {
-      const resolved = resolve(principal, query, nowMs);
+      const resolved = await resolve(principal, query, nowMs);
       const main = layoutOf({ fromMs: resolved.fromMs, toMs: resolved.toMs }, resolved);
       // Measures and progress before marks before rows: see pipeline.ts.
       const bases = resolved.metrics.flatMap(baseMetricsOf);

@@ -13,7 +13,7 @@ if (organization === null) throw new Error('acme is an organization id');
 async function statementsOf(query: Query, rankedRows: readonly Row[] = []): Promise<Statement[]> {
   const statements: Statement[] = [];
   const engine = createQueryEngine({
-    catalogue: shopCatalogue(),
+    contextOf: () => ({ catalogue: shopCatalogue() }),
     clock: { nowMs: () => at('2024-03-31T12:34:56Z'), sleep: () => Promise.resolve() },
     limitsOf: () => ({ ...DEFAULT_STATEMENT_LIMITS, statementsAtOnceMax: 1 }),
     eventsTopic: 'events',
