@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe } from '@jest/globals';
+import { describeCachedAnswers } from './cached-answers.ts';
 import { describeCredentials } from './credentials.ts';
 import { describeEventsIn } from './events-in.ts';
 import { describeOperators } from './operators.ts';
@@ -33,6 +34,7 @@ describe(`Tidemark, ${profileUnderTest()}`, () => {
   describe('credentials', () => describeCredentials(() => system));
   describe('events in', () => describeEventsIn(() => system));
   describe('questions out', () => describeQuestionsOut(() => system));
+  describe('cached answers', () => describeCachedAnswers(() => system));
   describe('operators', () =>
     describeOperators(
       () => system,

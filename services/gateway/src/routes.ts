@@ -64,7 +64,7 @@ export interface GatewayRoutesOptions {
   readonly organizations: OrganizationDirectory;
   readonly rateLimiter: RateLimiter;
   /** What is known of flushes: answers are kept until one touches them. Closed by whoever made it. */
-  readonly feed: Pick<FlushFeed, 'version' | 'onFlush'>;
+  readonly feed: Pick<FlushFeed, 'caughtUp' | 'version' | 'onFlush'>;
   /** Where answers are kept. */
   readonly answerCache: Pick<Cache, 'get' | 'set' | 'deleteByPrefix'>;
   readonly log: Logger;

@@ -205,7 +205,11 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
   const progress = (options.progress ?? known).map((entry) => ({ topic: 'tidemark.events', ...entry }));
   let flushes = 0;
   registerGatewayRoutes(app, {
-    feed: { version: () => String(flushes), onFlush: () => () => undefined },
+    feed: {
+      caughtUp: () => Promise.resolve(true),
+      version: () => String(flushes),
+      onFlush: () => () => undefined,
+    },
     answerCache: createMemoryCache({ clock }),
     log,
     telemetry,

@@ -1,7 +1,8 @@
 /**
- * Answers over the engine, the cache and the feed of flushes. Why a kept answer is never older than the newest flush, that this
- * process knows, of the buckets it read:
+ * Answers over the engine, the cache and the feed of flushes. Why a kept answer is never older than the newest flush of the
+ * buckets it read:
  *
+ * - Before a question looks for a kept answer, the feed has caught up with all flushes that were announced when it was asked.
  * - Rows are visible before the flush that tells of them is announced. The version of the ranges is read BEFORE the engine begins, so
  *   an answer holds every row of every flush that its version covers.
  * - It is kept under that version. Whoever finds it has the same version, so knows of no newer flush of those ranges.
@@ -26,7 +27,7 @@ const REFRESHES_WAITING_MAX = 200;
 
 export interface AnswersOptions {
   readonly engine: Pick<QueryEngine, 'ask' | 'resolve'>;
-  readonly feed: Pick<FlushFeed, 'version' | 'onFlush'>;
+  readonly feed: Pick<FlushFeed, 'caughtUp' | 'version' | 'onFlush'>;
   readonly cache: Pick<Cache, 'get' | 'set' | 'deleteByPrefix'>;
   /** The engine's own; `withRecentProgress`, or every hit costs a round trip. */
   readonly pipeline: Pick<QueryPipeline, 'progress'>;
@@ -111,7 +112,7 @@ class EngineAnswers implements Answers {
     { signal, useCache = true, isCounted }: AskOptions & { readonly isCounted: boolean },
   ): Promise<Answered> {
     signal?.throwIfAborted();
-    const asked = await this.#prepare(asker, query);
+    const asked = await this.#prepare(asker, query, useCache);
     if (isCounted) this.#hot.asked(asked.text, { asker, query });
     if (asked.versions === null || !useCache) {
       return toAnswered(await this.#compute(asked, signal), 'bypass');
@@ -125,12 +126,15 @@ class EngineAnswers implements Answers {
     return toAnswered(outcome, joined && outcome.source === 'engine' ? 'joined' : outcome.source);
   }
 
-  /** The version is read last: between it and the engine nothing else is waited for but the cache. */
-  async #prepare(asker: Asker, query: Query): Promise<Asked> {
+  /** @param useCache whether the versions must cover every flush until now, to be looked up by; any are right to keep an answer by */
+  async #prepare(asker: Asker, query: Query, useCache: boolean): Promise<Asked> {
     const { engine, feed, clock, pipeline, eventsTopic, allowedLatenessMs } = this.#options;
     const nowMs = clock.nowMs();
-    const resolved = engine.resolve(asker, query, nowMs);
-    const progress = await pipeline.progress(eventsTopic);
+    const resolved = await engine.resolve(asker, query, nowMs);
+    const [progress, isCaughtUp] = await Promise.all([
+      pipeline.progress(eventsTopic),
+      useCache ? feed.caughtUp(asker.organization) : true,
+    ]);
     const versions = rangesRead(resolved).map(({ fromMs, toMs }) =>
       feed.version(asker.organization, fromMs, toMs),
     );
@@ -144,7 +148,7 @@ class EngineAnswers implements Answers {
         progress.map(({ arrivedThroughMs }) => arrivedThroughMs),
         allowedLatenessMs,
       ),
-      versions: versions.every((version) => version !== null) ? versions : null,
+      versions: isCaughtUp && versions.every((version) => version !== null) ? versions : null,
     };
   }
 

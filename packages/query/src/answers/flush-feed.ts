@@ -2,36 +2,29 @@
  * The flush feed over the bus. Every process reads all partitions of the flush topic, in a consumer group of its own that never
  * commits: brokers and the embedded log keep nothing of a group without offsets once its member has gone.
  */
-import {
-  type AssignedPartition,
-  type Bus,
-  type BusRecord,
-  type Consumer,
-  partitionOfKey,
-} from '@tidemark/bus';
-import { parseFlush } from '@tidemark/contracts';
+import { type AssignedPartition, type Bus, type Consumer, partitionOfKey } from '@tidemark/bus';
 import { type Clock, isAppError, type OrganizationId, SECOND_MS } from '@tidemark/core';
 import type { Logger, Telemetry } from '@tidemark/runtime';
-import { FlushIndex } from './flush-index.ts';
+import { FollowedPartition } from './followed-partition.ts';
 import type { Flush, FlushFeed } from './port.ts';
+import { SharedRun } from './shared-run.ts';
 
-/**
- * Where an index begins: at a multiple of this many records, so that processes started about the same time begin alike and find each
- * other's answers; and so many records are read at a start.
- */
-const BEGIN_STEP_RECORDS = 10_000;
 /** Days, minutes and organizations held over all partitions: about 60 MiB. */
 const INDEX_ENTRIES_MAX = 400_000;
 const READ_RECORDS_MAX = 500;
 const READ_WAIT_MS = SECOND_MS;
 /** Of one partition, fetched ahead; a flush holds at most 5,000 minutes. */
 const BUFFERED_BYTES_MAX = 2 * 1024 * 1024;
-/** How often the log is asked where it ends. */
+/** How often the log is asked where it ends, if no question asks. */
 const CHECK_INTERVAL_MS = SECOND_MS;
-/** A partition that has not been read to an end asked for this recently is not known. */
-const CURRENT_MS = 5 * SECOND_MS;
+/** How long a question waits for the newest flushes: longer than a broker takes, shorter than most statements. */
+const CATCH_UP_MS = 250;
+/** After a wait in vain nobody waits for so long. */
+const AWAY_MS = SECOND_MS;
 const RETRY_MS = SECOND_MS;
 const RESTART_MS = 5 * SECOND_MS;
+/** Without a reason of its own every abort makes a DOMException with a stack. */
+const WAITED = new Error('nobody waits any more');
 
 export interface FlushFeedOptions {
   readonly bus: Pick<Bus, 'bounds' | 'consume'>;
@@ -39,19 +32,8 @@ export interface FlushFeedOptions {
   /** Unique to this run of this process. */
   readonly instance: string;
   readonly clock: Clock;
-  readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
+  readonly log: Pick<Logger, 'warn'>;
   readonly telemetry: Pick<Telemetry, 'increment' | 'set'>;
-}
-
-interface Partition {
-  /** Null before the first spell. */
-  index: FlushIndex | null;
-  /** The next record to take in. */
-  position: number;
-  /** An end of the log, and when it was asked for. */
-  end: { readonly offset: number; readonly askedAtMs: number } | null;
-  /** Everything that was in the log at this instant has been taken in. */
-  currentAtMs: number;
 }
 
 /** Begins at once, in the background: versions are null until it has caught up. */
@@ -64,7 +46,11 @@ class BusFlushFeed implements FlushFeed {
   readonly #listeners = new Set<(flush: Flush) => void>();
   readonly #closing = new AbortController();
   readonly #running: Promise<unknown>;
-  #partitions: readonly Partition[] = [];
+  /** The ends of the partitions, or null when they cannot be had. */
+  readonly #ends = new SharedRun(() => this.#askEnds());
+  #partitions: readonly FollowedPartition[] = [];
+  #awayUntilMs = Number.NEGATIVE_INFINITY;
+  #restart: (reason: Error) => void = () => undefined;
   #closed: Promise<void> | null = null;
 
   constructor(options: FlushFeedOptions) {
@@ -73,10 +59,22 @@ class BusFlushFeed implements FlushFeed {
   }
 
   version(organization: OrganizationId, fromMs: number, toMs: number): string | null {
-    if (this.#partitions.length === 0) return null;
-    const partition = this.#partitions[partitionOfKey(organization, this.#partitions.length)];
-    if (partition === undefined || !this.#isCurrent(partition)) return null;
-    return partition.index === null ? null : String(partition.index.markOf(organization, fromMs, toMs));
+    const nowMs = this.#options.clock.nowMs();
+    const mark = this.#partitionOf(organization)?.markOf(organization, [fromMs, toMs], nowMs) ?? null;
+    return mark === null ? null : String(mark);
+  }
+
+  async caughtUp(organization: OrganizationId): Promise<boolean> {
+    const { clock } = this.#options;
+    const partition = this.#partitionOf(organization);
+    if (partition?.hasBegun !== true || clock.nowMs() < this.#awayUntilMs) return false;
+    const waiting = new AbortController();
+    const isReached = this.#reach(partition, waiting.signal);
+    const isLate = clock.sleep(CATCH_UP_MS, waiting.signal).then(() => false);
+    const isCaughtUp = await Promise.race([isReached, isLate]);
+    waiting.abort(WAITED);
+    if (!isCaughtUp) this.#awayUntilMs = clock.nowMs() + AWAY_MS;
+    return isCaughtUp;
   }
 
   onFlush(listener: (flush: Flush) => void): () => void {
@@ -91,19 +89,26 @@ class BusFlushFeed implements FlushFeed {
     return this.#closed;
   }
 
+  #partitionOf(organization: OrganizationId): FollowedPartition | undefined {
+    const { length } = this.#partitions;
+    return length === 0 ? undefined : this.#partitions[partitionOfKey(organization, length)];
+  }
+
+  async #reach(partition: FollowedPartition, signal: AbortSignal): Promise<boolean> {
+    const ends = await this.#ends.run();
+    const end = ends?.get(partition);
+    if (end === undefined) return false;
+    await partition.reached(end, signal);
+    return !signal.aborted;
+  }
+
   async #run(): Promise<void> {
-    const { topic, clock } = this.#options;
+    const { bus, topic, clock } = this.#options;
     const { signal } = this.#closing;
     while (!signal.aborted && this.#partitions.length === 0) {
-      const bounds = await this.#attempt('the flush topic cannot be looked at', () =>
-        this.#options.bus.bounds(topic),
-      );
-      this.#partitions = (bounds ?? []).map(() => ({
-        index: null,
-        position: 0,
-        end: null,
-        currentAtMs: Number.NEGATIVE_INFINITY,
-      }));
+      const bounds = await this.#attempt('the flush topic cannot be looked at', () => bus.bounds(topic));
+      const entriesMax = Math.ceil(INDEX_ENTRIES_MAX / (bounds?.length ?? 1));
+      this.#partitions = (bounds ?? []).map(() => new FollowedPartition(entriesMax));
       if (bounds === null) await clock.sleep(RETRY_MS, signal);
     }
     await Promise.all([this.#consume(), this.#watch()]);
@@ -111,25 +116,18 @@ class BusFlushFeed implements FlushFeed {
 
   /** Where a consumer cannot go on, another takes over; questions are answered meanwhile, only not from the cache. */
   async #consume(): Promise<void> {
-    const { bus, topic, instance, clock } = this.#options;
+    const { clock } = this.#options;
     const { signal } = this.#closing;
     while (!signal.aborted) {
       let consumer: Consumer | null = null;
       await this.#attempt('the flush feed cannot go on; it starts again', async () => {
-        let fail: (error: Error) => void = () => undefined;
         const ended = new Promise<void>((resolve, reject) => {
           signal.addEventListener('abort', () => resolve(), { once: true });
-          fail = reject;
+          this.#restart = reject;
         });
         // It may fail while the group is still being joined; what is awaited below is the same promise.
         ended.catch(() => undefined);
-        consumer = await bus.consume({
-          group: `tidemark-flush-feed-${instance}`,
-          topics: [topic],
-          maxBufferedBytesPerPartition: BUFFERED_BYTES_MAX,
-          onAssigned: (spell) => void this.#follow(spell),
-          onFatal: (error) => fail(error),
-        });
+        consumer = await this.#join();
         if (!signal.aborted) await ended;
       });
       await (consumer as Consumer | null)?.close();
@@ -137,93 +135,85 @@ class BusFlushFeed implements FlushFeed {
     }
   }
 
+  #join(): Promise<Consumer> {
+    const { bus, topic, instance } = this.#options;
+    return bus.consume({
+      group: `tidemark-flush-feed-${instance}`,
+      topics: [topic],
+      maxBufferedBytesPerPartition: BUFFERED_BYTES_MAX,
+      onAssigned: (spell) => void this.#follow(spell),
+      onFatal: (error) => this.#restart(error),
+    });
+  }
+
   async #follow(spell: AssignedPartition): Promise<void> {
+    const { clock } = this.#options;
     const partition = this.#partitions[spell.partition];
     if (partition === undefined) return;
-    let isPlaced = false;
+    let hasBegun = false;
     while (!spell.lost.aborted) {
       const done = await this.#attempt(
         'a partition of the flush topic cannot be read; trying again',
         async () => {
-          if (!isPlaced) await this.#place(partition, spell);
-          isPlaced = true;
+          const askedAtMs = clock.nowMs();
+          if (!hasBegun) spell.seek(partition.begin(await spell.bounds(), askedAtMs));
+          hasBegun = true;
           await this.#read(partition, spell);
           return true;
         },
       );
-      if (done === null) await this.#options.clock.sleep(RETRY_MS, spell.lost);
+      if (done === null) await clock.sleep(RETRY_MS, spell.lost);
     }
   }
 
   /** A read waits for as many as it is asked for: it asks for one first, so that a flush is known as soon as it is there. */
-  async #read(partition: Partition, spell: AssignedPartition): Promise<void> {
-    for (const record of await spell.read({ maxRecords: 1, maxWaitMs: READ_WAIT_MS })) {
-      this.#take(partition, record);
+  async #read(partition: FollowedPartition, spell: AssignedPartition): Promise<void> {
+    const first = await spell.read({ maxRecords: 1, maxWaitMs: READ_WAIT_MS });
+    const others = first.length === 0 ? [] : await spell.read({ maxRecords: READ_RECORDS_MAX, maxWaitMs: 0 });
+    for (const record of [...first, ...others]) {
+      const flush = partition.take(record);
+      if (flush !== null) for (const listener of this.#listeners) listener(flush);
     }
-    for (const record of await spell.read({ maxRecords: READ_RECORDS_MAX, maxWaitMs: 0 })) {
-      this.#take(partition, record);
-    }
-    noteCurrent(partition);
-  }
-
-  /** Goes on where the last spell ended, if the log still holds that; else begins anew. */
-  async #place(partition: Partition, spell: AssignedPartition): Promise<void> {
-    const askedAtMs = this.#options.clock.nowMs();
-    const { startOffset, endOffset } = await spell.bounds();
-    const { index, position } = partition;
-    if (index === null || position < startOffset || position > endOffset) {
-      const begin = Math.floor(endOffset / BEGIN_STEP_RECORDS) * BEGIN_STEP_RECORDS;
-      partition.position = Math.max(startOffset, begin);
-      partition.currentAtMs = Number.NEGATIVE_INFINITY;
-      partition.index = new FlushIndex(partition.position, {
-        entriesMax: Math.ceil(INDEX_ENTRIES_MAX / this.#partitions.length),
-      });
-    }
-    spell.seek(partition.position);
-    partition.end = { offset: endOffset, askedAtMs };
-    noteCurrent(partition);
-  }
-
-  #take(partition: Partition, { offset, value }: BusRecord): void {
-    const { index } = partition;
-    if (index === null || offset < partition.position) return;
-    // Records that were dropped unread, or that say nothing, may have touched anything.
-    if (offset > partition.position) index.takeUnknown(offset - 1);
-    const flush = parseFlush(value);
-    if (flush === null) index.takeUnknown(offset);
-    else index.take(flush.organization, offset, flush.buckets);
-    partition.position = offset + 1;
-    if (flush === null) return;
-    for (const listener of this.#listeners) {
-      listener({ organization: flush.organization, minutesMs: flush.buckets });
-    }
+    partition.progressed();
   }
 
   async #watch(): Promise<void> {
-    const { bus, topic, clock, telemetry } = this.#options;
+    const { clock, telemetry } = this.#options;
     const { signal } = this.#closing;
     while (!signal.aborted) {
-      const askedAtMs = clock.nowMs();
-      const bounds = await this.#attempt('the ends of the flush topic are not known', () =>
-        bus.bounds(topic),
-      );
-      let behind = 0;
-      for (const { partition: number, endOffset } of bounds ?? []) {
-        const partition = this.#partitions[number];
-        if (partition === undefined) continue;
-        partition.end = { offset: endOffset, askedAtMs };
-        noteCurrent(partition);
-        behind += Math.max(0, endOffset - partition.position);
+      const ends = await this.#ends.run();
+      if (ends !== null) {
+        const behind = [...ends].map(([{ position }, end]) => Math.max(0, end - position));
+        telemetry.set(
+          'tidemark_gateway_flush_lag_records',
+          behind.reduce((sum, records) => sum + records, 0),
+        );
       }
-      if (bounds !== null) telemetry.set('tidemark_gateway_flush_lag_records', behind);
-      const unknown = this.#partitions.filter((partition) => !this.#isCurrent(partition)).length;
-      telemetry.set('tidemark_gateway_flush_partitions_unknown', unknown);
+      const unknown = this.#partitions.filter((partition) => !partition.isCurrent(clock.nowMs()));
+      telemetry.set('tidemark_gateway_flush_partitions_unknown', unknown.length);
       await clock.sleep(CHECK_INTERVAL_MS, signal);
     }
   }
 
-  #isCurrent({ currentAtMs }: Partition): boolean {
-    return this.#options.clock.nowMs() - currentAtMs <= CURRENT_MS;
+  async #askEnds(): Promise<ReadonlyMap<FollowedPartition, number> | null> {
+    const { bus, topic, clock } = this.#options;
+    const askedAtMs = clock.nowMs();
+    const before = this.#partitions.map(({ position }) => position);
+    const bounds = await this.#attempt('the ends of the flush topic are not known', () => bus.bounds(topic));
+    if (bounds === null) return null;
+    const ends = new Map<FollowedPartition, number>();
+    for (const { partition: number, endOffset } of bounds) {
+      const partition = this.#partitions[number];
+      if (partition === undefined) continue;
+      if (partition.hasBegun && endOffset < (before[number] ?? 0)) {
+        partition.abandon();
+        this.#restart(new Error(`partition ${number} of the flushes ends before what was read of it`));
+      } else {
+        partition.noteEnd(endOffset, askedAtMs);
+        ends.set(partition, endOffset);
+      }
+    }
+    return ends;
   }
 
   /** Null when it failed for a reason that may pass, which is told unless it is only the end of a spell or of the feed. */
@@ -238,11 +228,4 @@ class BusFlushFeed implements FlushFeed {
       return null;
     }
   }
-}
-
-/** An end that has been reached says that all before it was taken in. */
-function noteCurrent(partition: Partition): void {
-  const { end, index, position } = partition;
-  if (end === null || index === null || position < end.offset) return;
-  partition.currentAtMs = Math.max(partition.currentAtMs, end.askedAtMs);
 }

@@ -25,6 +25,12 @@ export interface FlushFeed {
    */
   version(organization: OrganizationId, fromMs: number, toMs: number): string | null;
   /**
+   * Resolves with true when every flush of the organization that was in the log at the time of the call has been taken in: what
+   * `version` says then covers all that anybody was told to be visible before. False when that takes too long. Bounded; calls share
+   * the question to the bus.
+   */
+  caughtUp(organization: OrganizationId): Promise<boolean>;
+  /**
    * Called after each flush was taken in: what `version` says then includes it, and its rows are visible. Returns how to unsubscribe.
    * Listeners must not throw or block.
    */

@@ -78,8 +78,6 @@ export interface Process {
   follow(flushesMax?: number): void;
   /** From now on every question is read and answered at once. */
   answerAtOnce(): void;
-  /** Of one organization, flushes taken in. */
-  readonly position: number;
 }
 
 export function createProcess(
@@ -94,11 +92,12 @@ export function createProcess(
   let position = 0;
   let isAtOnce = false;
   const engine: Pick<QueryEngine, 'ask' | 'resolve'> = {
-    resolve: ({ role, user }, query, nowMs) =>
+    resolve: async ({ role, user }, query, nowMs) =>
       resolveQuery(query, { catalogue: CATALOGUE, role, user, nowMs }),
     ask(asker, query, { signal, nowMs = world.nowMs } = {}) {
       process.begun += 1;
-      const { fromMs, toMs } = engine.resolve(asker, query, nowMs);
+      const { role, user } = asker;
+      const { fromMs, toMs } = resolveQuery(query, { catalogue: CATALOGUE, role, user, nowMs });
       const completeThrough = new Date(world.arrivedThroughMs).toISOString();
       return new Promise<Answer>((resolve, reject) => {
         let value: number | null = null;
@@ -124,6 +123,12 @@ export function createProcess(
     },
   };
   const feed: AnswersOptions['feed'] = {
+    async caughtUp() {
+      const end = world.log.length;
+      await nextTurn();
+      process.follow(end - position);
+      return process.isKnown;
+    },
     version: (whose, fromMs, toMs) => (process.isKnown ? String(index.markOf(whose, fromMs, toMs)) : null),
     onFlush(listener) {
       listeners.add(listener);
@@ -165,9 +170,6 @@ export function createProcess(
       isAtOnce = true;
       for (const computation of [...computations]) computation.finish();
     },
-    get position() {
-      return position;
-    },
   };
   return process;
 }
@@ -206,5 +208,13 @@ export function questionOf(fromMinute: number, toMinute: number): Query {
 
 /** Until everything has gone as far as it can without help from outside. */
 export async function settle(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < SETTLE_TURNS; turn += 1) await nextTurn();
+}
+
+const SETTLE_TURNS = 4;
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }

@@ -37,7 +37,7 @@ export function describeFlushFeed(name: string, openBus: () => Promise<Bus>): vo
         topic,
         instance: randomUUID(),
         clock: systemClock,
-        log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+        log: { warn: () => undefined },
         telemetry: { increment: () => undefined, set: () => undefined },
         ...overrides,
       });
@@ -114,6 +114,22 @@ export function describeFlushFeed(name: string, openBus: () => Promise<Bus>): vo
     );
 
     it(
+      'has caught up with everything that was announced before it was asked',
+      async () => {
+        await createTopic();
+        const feed = open();
+        expect(await feed.caughtUp(ACME)).toBe(false);
+        await known(feed);
+        for (let minute = 0; minute < 50; minute += 1) {
+          await flush(minute);
+          const caughtUp = await Promise.all([feed.caughtUp(ACME), feed.caughtUp(ACME)]);
+          expect([...caughtUp, versionOf(feed, minute)]).toEqual([true, true, String(minute + 1)]);
+        }
+      },
+      TEST_TIMEOUT_MS,
+    );
+
+    it(
       'takes what it cannot read for a flush of everything',
       async () => {
         await createTopic();
@@ -141,10 +157,13 @@ export function describeFlushFeed(name: string, openBus: () => Promise<Bus>): vo
         });
         await known(feed);
         isCut = true;
+        expect(await feed.caughtUp(ACME)).toBe(false);
         aheadMs += 6 * SECOND_MS;
         expect(versionOf(feed, 0)).toBeNull();
         isCut = false;
         await known(feed);
+        aheadMs += 2 * SECOND_MS;
+        expect(await feed.caughtUp(ACME)).toBe(true);
       },
       TEST_TIMEOUT_MS,
     );
