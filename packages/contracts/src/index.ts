@@ -10,6 +10,7 @@ export { encodeFlush, parseFlush, type FlushMessage } from './flush.ts';
 export * from './limits.ts';
 export * from './problem.ts';
 export * from './rest/dead-letters.ts';
+export * from './rest/exports.ts';
 export * from './rest/ingest.ts';
 export * from './rest/ledger.ts';
 export * from './rest/answers.ts';

@@ -22,3 +22,7 @@ export type Cell = string | number | bigint | boolean | null;
 
 /** One cell for each column, in their order. */
 export type TableRow = readonly Cell[];
+
+/** As what a table leaves. */
+export const EXPORT_FORMATS = ['csv', 'json', 'ndjson', 'parquet', 'xlsx'] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];

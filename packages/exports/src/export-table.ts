@@ -1,12 +1,9 @@
-import { assertNever } from '@tidemark/core';
+import { assertNever, type ExportFormat } from '@tidemark/core';
 import { writeCsv } from './csv.ts';
 import { writeJson, writeNdjson } from './json.ts';
 import { writeParquet } from './parquet.ts';
 import type { ExportedTable } from './table.ts';
 import { SHEET_ROWS_MAX, writeXlsx } from './xlsx.ts';
-
-export const EXPORT_FORMATS = ['csv', 'json', 'ndjson', 'parquet', 'xlsx'] as const;
-export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
 export interface ExportFormatFacts {
   readonly mediaType: string;
