@@ -6,7 +6,14 @@ const catalogue = createCatalogue(PACKS);
 
 describe('packs', () => {
   it('pass every check of the catalogue', () => {
-    expect(catalogue.packs.map(({ key }) => key)).toEqual(['llm', 'agents', 'http', 'support', 'custom']);
+    expect(catalogue.packs.map(({ key }) => key)).toEqual([
+      'llm',
+      'agents',
+      'http',
+      'support',
+      'messaging',
+      'custom',
+    ]);
   });
 
   it('are frozen all the way down and survive JSON', () => {
@@ -41,6 +48,53 @@ describe('packs', () => {
         for (const { field } of fields) expect([...(fieldsOf.get(eventType) ?? [])]).toContain(field);
       }
     }
+  });
+
+  it('declare every field that an attribute or the id of a subject reads', () => {
+    for (const pack of PACKS) {
+      const fieldsOf = new Map(
+        pack.eventTypes.map(({ type, fields }) => [type, new Set(fields.map(({ field }) => field))]),
+      );
+      for (const { kind, events, attributes } of pack.subjects) {
+        for (const { eventTypes, id } of events) {
+          const lacking = eventTypes.filter((type) => fieldsOf.get(type)?.has(id) !== true);
+          expect({ kind, id, lacking }).toEqual({ kind, id, lacking: [] });
+        }
+        const types = events.flatMap(({ eventTypes }) => eventTypes);
+        for (const { key, field, eventTypes = types, filters = [] } of attributes) {
+          for (const read of [field, ...filters.map((filter) => filter.field)]) {
+            const isTold =
+              read === 'time' || eventTypes.some((type) => fieldsOf.get(type)?.has(read) === true);
+            expect({ kind, key, read, isTold }).toEqual({ kind, key, read, isTold: true });
+          }
+        }
+      }
+    }
+  });
+
+  it('describe everything, each in its own words', () => {
+    for (const pack of PACKS) {
+      for (const { key, title, description, unit } of pack.metrics) {
+        expect({ key, title, description, unit }).toEqual({
+          key,
+          title: expect.stringMatching(/^\S/),
+          description: expect.stringMatching(/^\S.*\.$/),
+          unit: expect.stringMatching(/^\S+$/),
+        });
+      }
+      const titles = pack.metrics.map(({ title }) => title);
+      expect(titles.filter((title, index) => titles.indexOf(title) !== index)).toEqual([]);
+      for (const { fields, description } of pack.eventTypes) {
+        for (const told of [description, ...fields.map((field) => field.description)]) {
+          expect(told).toMatch(/^\S.*[.…]$/);
+        }
+      }
+    }
+  });
+
+  it('take every recorder by a name of its own, one of them by none', () => {
+    const names = PACKS.flatMap(({ recorders }) => recorders.map(({ name }) => name));
+    expect(names).toEqual(['usage', 'cost', 'performance', 'behavior', null]);
   });
 
   it('feed each metric from a type that carries its value', () => {
@@ -95,9 +149,28 @@ describe('packs', () => {
     expect(fingerprints[0]).not.toBeNull();
   });
 
+  it('name persons by no dimension that everybody may group by', () => {
+    const personal = PACKS.flatMap(({ key, dimensions }) =>
+      dimensions
+        .filter(({ isPersonal }) => isPersonal === true)
+        .map((dimension) => `${key}.${dimension.key}`),
+    );
+    expect(personal).toEqual(['llm.user', 'agents.user', 'http.user', 'support.requester']);
+  });
+
   it('keep no rollup by what has thousands of values', () => {
     const rolledUp = PACKS.flatMap(({ dimensions }) => dimensions.filter((dimension) => dimension.rolledUp));
     const keys = rolledUp.map(({ key }) => key);
-    for (const key of ['user', 'client', 'path', 'session', 'device']) expect(keys).not.toContain(key);
+    for (const key of [
+      'user',
+      'client',
+      'path',
+      'session',
+      'device',
+      'requester',
+      'conversation',
+      'campaign',
+    ])
+      expect(keys).not.toContain(key);
   });
 });

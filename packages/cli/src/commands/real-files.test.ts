@@ -96,6 +96,20 @@ whereThereIsData(
       expect(events.filter(({ data }) => data['method'] === undefined || data['bytes'] === '')).toEqual([]);
     });
 
+    it('the log of messages gives an event for each line', async () => {
+      const events = await eventsOf('messaging.message-log', 'collegemsg/CollegeMsg.txt', { channel: 'web' });
+      expect(events).toHaveLength(59_835);
+      expect(new Set(events.map(({ id }) => id)).size).toBe(59_835);
+      expect(new Set(events.map(({ data }) => data['account'])).size).toBe(1_350);
+      expect(new Set(events.map(({ data }) => data['recipient'])).size).toBe(1_862);
+      expect(events[0]).toMatchObject({
+        type: 'message.submitted',
+        time: '2004-04-15T14:56:01Z',
+        data: { account: '1', recipient: '2', channel: 'web' },
+      });
+      expect(events.at(-1)?.time).toBe('2004-10-26T07:52:22Z');
+    });
+
     it('the log of the help desk gives an event for each activity, and 4,580 tickets', async () => {
       const events = await eventsOf('support.helpdesk-log', 'helpdesk-italian/finale.csv', {});
       expect(countBy(events, ({ type }) => type)).toEqual({

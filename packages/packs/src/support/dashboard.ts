@@ -99,6 +99,8 @@ export const supportDashboard: readonly ViewSection[] = [
     key: 'newest_tickets',
     title: 'Tickets touched last',
     subject: 'support.ticket',
+    // Without the requester, who is a person.
+    attributes: ['status', 'priority', 'channel', 'category', 'team', 'assignee', 'created_at', 'updated_at'],
     limit: 20,
   },
 ];

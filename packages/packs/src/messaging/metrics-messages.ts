@@ -1,0 +1,140 @@
+import type { BaseMetric, MetricDeclaration } from '@tidemark/core';
+import { statistics } from '../statistics.ts';
+import { MESSAGE_EVENTS } from './event-types.ts';
+
+const MESSAGES = {
+  kind: 'base',
+  dimensions: ['account', 'campaign', 'route', 'channel', 'status'],
+  unit: '{message}',
+  aggregation: 'count',
+} as const satisfies Partial<BaseMetric>;
+
+const DISTINCT = {
+  kind: 'base',
+  eventTypes: MESSAGE_EVENTS,
+  dimensions: ['account', 'campaign', 'route', 'channel'],
+  direction: 'neutral',
+  aggregation: 'unique',
+} as const satisfies Partial<BaseMetric>;
+
+export const messageMetrics: readonly MetricDeclaration[] = [
+  {
+    ...MESSAGES,
+    eventTypes: ['message.submitted'],
+    key: 'messaging.submitted',
+    title: 'Submitted',
+    description: 'Messages handed over to be sent.',
+    direction: 'up-is-better',
+  },
+  {
+    ...MESSAGES,
+    eventTypes: ['message.delivered'],
+    key: 'messaging.delivered',
+    title: 'Delivered',
+    description: 'Messages that reached their recipient.',
+    direction: 'up-is-better',
+  },
+  {
+    ...MESSAGES,
+    dimensions: [...MESSAGES.dimensions, 'error'],
+    eventTypes: ['message.failed'],
+    key: 'messaging.failed',
+    title: 'Failed',
+    description: 'Messages that will not reach their recipient.',
+    direction: 'down-is-better',
+  },
+  {
+    kind: 'derived',
+    key: 'messaging.pending',
+    title: 'Pending',
+    description:
+      'Messages submitted less those delivered or failed, all within the range: may be negative where what was submitted before is delivered.',
+    unit: '{message}',
+    direction: 'down-is-better',
+    expression: 'messaging.submitted - messaging.delivered - messaging.failed',
+  },
+  {
+    kind: 'derived',
+    key: 'messaging.tps',
+    title: 'TPS',
+    description: 'Messages submitted a second, on average over the bucket or range.',
+    unit: '{message}/s',
+    direction: 'neutral',
+    expression: 'messaging.submitted / seconds',
+  },
+  {
+    kind: 'derived',
+    key: 'messaging.delivery_tps',
+    title: 'Deliveries a second',
+    description: 'Messages delivered a second, on average over the bucket or range.',
+    unit: '{message}/s',
+    direction: 'up-is-better',
+    expression: 'messaging.delivered / seconds',
+  },
+  {
+    kind: 'derived',
+    key: 'messaging.delivery_rate',
+    title: 'Delivery rate',
+    description: 'Messages delivered for each hundred submitted, within the range.',
+    unit: '%',
+    direction: 'up-is-better',
+    expression: 'messaging.delivered / messaging.submitted * 100',
+  },
+  {
+    kind: 'derived',
+    key: 'messaging.failure_rate',
+    title: 'Failure rate',
+    description: 'Messages failed for each hundred submitted, within the range.',
+    unit: '%',
+    direction: 'down-is-better',
+    expression: 'messaging.failed / messaging.submitted * 100',
+  },
+  {
+    kind: 'derived',
+    key: 'messaging.success_rate',
+    title: 'Success rate',
+    description: 'Share of messages that reached their recipient among those whose fate is known.',
+    unit: '%',
+    direction: 'up-is-better',
+    expression: 'messaging.delivered / (messaging.delivered + messaging.failed) * 100',
+  },
+  ...statistics(
+    {
+      kind: 'base',
+      eventTypes: ['message.delivered'],
+      dimensions: MESSAGES.dimensions,
+      unit: 'ms',
+      direction: 'down-is-better',
+      value: 'data.delivery_time_ms',
+    },
+    'messaging.delivery_time',
+    'Delivery time',
+    { value: 'time from submission to delivery', of: 'delivered messages' },
+    ['avg', 'max', 'p50', 'p95', 'p99'],
+  ),
+  {
+    ...DISTINCT,
+    key: 'messaging.active_accounts',
+    title: 'Active accounts',
+    description: 'Distinct accounts whose messages were submitted, delivered or failed.',
+    unit: '{account}',
+    value: 'data.account',
+  },
+  {
+    ...DISTINCT,
+    key: 'messaging.active_campaigns',
+    title: 'Active campaigns',
+    description: 'Distinct campaigns whose messages were submitted, delivered or failed.',
+    unit: '{campaign}',
+    value: 'data.campaign',
+  },
+  {
+    ...DISTINCT,
+    eventTypes: ['message.submitted'],
+    key: 'messaging.recipients',
+    title: 'Recipients',
+    description: 'Distinct recipients to whom messages were submitted.',
+    unit: '{recipient}',
+    value: 'data.recipient',
+  },
+];
