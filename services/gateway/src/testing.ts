@@ -92,10 +92,10 @@ export function createMemoryOrganizations(): Pick<Catalog['organizations'], 'ens
 
 type Administered = Pick<Catalog, 'apiKeys' | 'auditLog' | 'definitions' | 'organizations' | 'users'>;
 
-/** As while the catalog does not answer: what most tests never ask for. */
-function createAway<T extends object>(): T {
+/** As while the catalog does not answer, but for what is given: the rest is what most tests never ask for. */
+function createAway<T extends object>(given: Partial<T> = {}): T {
   const away = () => Promise.reject(new AppError('catalog-unavailable', 'away'));
-  return new Proxy({} as T, { get: () => away });
+  return new Proxy(given as T, { get: (target, name): unknown => Reflect.get(target, name) ?? away });
 }
 
 function createCounters(): { increment(key: string, by: number): Promise<number> } {
@@ -168,11 +168,14 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
   const audited: (NewAuditEntry & { readonly actor: Actor })[] = [];
   const administered = options.catalog ?? {
     apiKeys,
-    auditLog: {
-      ...createAway<Administered['auditLog']>(),
-      append: async (entry: NewAuditEntry, actor: Actor) => void audited.push({ ...entry, actor }),
-    },
-    definitions: createAway<Administered['definitions']>(),
+    auditLog: createAway<Administered['auditLog']>({
+      append: async (entry, actor) => void audited.push({ ...entry, actor }),
+    }),
+    definitions: createAway<Administered['definitions']>({
+      revisionOf: () => Promise.resolve(0),
+      settingsOf: () => Promise.resolve(DEFAULT_ORGANIZATION_SETTINGS),
+      metricsOf: () => Promise.resolve([]),
+    }),
     organizations: createAway<Administered['organizations']>(),
     users: createAway<Administered['users']>(),
   };
