@@ -7,6 +7,7 @@ import type { TestGateway, TestGatewayOptions } from './testing.ts';
 /** The least role of every route of the API; a route that is not here fails the test. */
 const ROLE_OF: Readonly<Record<string, Role>> = {
   'POST /api/v1/query': 'viewer',
+  'POST /api/v1/query/distribution': 'viewer',
   'GET /api/v1/metrics': 'viewer',
   'GET /api/v1/metrics/:key': 'viewer',
   'GET /api/v1/metrics/:key/series': 'viewer',
