@@ -1,3 +1,4 @@
+export * from './answer-changes.ts';
 export * from './api-key.ts';
 export * from './calendar-range.ts';
 export {
@@ -6,6 +7,7 @@ export {
   type BucketRequest,
   type Buckets,
   bucketStartMs,
+  CALENDAR_MIN_MS,
   parseTimeZone,
 } from './calendar.ts';
 export * from './catalogue-condition.ts';

@@ -1,5 +1,5 @@
 /** The other range of a question that compares. */
-import { AppError, assertThat, shiftBack } from '@tidemark/core';
+import { AppError, assertThat, CALENDAR_MIN_MS, shiftBack } from '@tidemark/core';
 import { type Asking, type Reading, readFigures } from './asking.ts';
 import type { Selection } from './ranking.ts';
 import type { Interval } from './plan.ts';
@@ -37,7 +37,10 @@ export async function readCompared(
   const { fromMs, toMs } = rangeOf(main);
   const back = (ms: number) => shiftBack(ms, shift, timeZone);
   const baseFromMs = back(fromMs);
-  if (back(toMs) <= baseFromMs) throw emptyBase();
+  if (back(toMs) <= baseFromMs) {
+    throw noBase('the range has no counterpart to compare with in this zone: ask for a longer range');
+  }
+  if (baseFromMs < CALENDAR_MIN_MS) throw noBase('the range to compare with begins before 1970');
   const layout = layoutOf({ fromMs: baseFromMs, toMs: back(toMs) }, asking.query);
   const closedToMs = Math.min(toMs, completeMs ?? fromMs);
   const layouts = [layout];
@@ -62,8 +65,7 @@ export async function readCompared(
   };
 }
 
-function emptyBase(): AppError {
-  const detail = 'the range has no counterpart to compare with in this zone: ask for a longer range';
+function noBase(detail: string): AppError {
   return new AppError('invalid-query', detail, {
     faults: [{ code: 'invalid-query', pointer: '/compare', detail }],
   });

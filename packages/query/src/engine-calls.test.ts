@@ -168,7 +168,12 @@ describe('refusals', () => {
     await ask({});
     expect(statements[0]).toMatchObject({
       timeoutMs: 10_000,
-      settings: { max_memory_usage: 2 * 2 ** 30, max_rows_to_read: 500_000_000, max_result_rows: 1_000_000 },
+      settings: {
+        readonly: 2,
+        max_memory_usage: 2 * 2 ** 30,
+        max_rows_to_read: 500_000_000,
+        max_result_rows: 1_000_000,
+      },
     });
   });
 
@@ -193,6 +198,25 @@ describe('refusals', () => {
     expect(isAppError(error, 'query-too-expensive')).toBe(true);
     expect(error.message).toContain('not derived');
     expect(statements[0]?.settings).toMatchObject({ max_result_rows: DERIVED_RANKING_GROUPS_MAX });
+  });
+
+  it('compares with nothing before 1970', async () => {
+    const { ask } = createEngine();
+    const error = await refusal(ask({ from: '1970-06-01', to: '1970-07-01', compare: 'previous_year' }));
+    expect(error.faults).toMatchObject([{ code: 'invalid-query', pointer: '/compare' }]);
+  });
+
+  it('tells which limit a statement met, and what to change', async () => {
+    const refused = (code: string) =>
+      new AppError('query-too-expensive', 'of the engine', { cause: Object.assign(new Error(), { code }) });
+    const messageOf = async (code: string) =>
+      (await refusal(createEngine(() => refused(code)).ask({}))).message;
+    expect(await messageOf('158')).toContain('read more than 500,000,000 rows: ask for a shorter range');
+    expect(await messageOf('241')).toContain('2048 MiB');
+    expect(await messageOf('396')).toContain('1,000,000 rows');
+    expect(await messageOf('167')).toBe('of the engine');
+    const slow = createEngine(() => new AppError('query-timeout', 'of the engine'));
+    expect((await refusal(slow.ask({}))).message).toContain('longer than 10 s');
   });
 
   it('names too many buckets before it reads anything', async () => {
