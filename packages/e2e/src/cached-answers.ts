@@ -36,7 +36,8 @@ export function describeCachedAnswers(system: () => System): void {
     await waitUntil(
       async () => {
         found = await ask(day);
-        return found.source === 'hit' && found.value === value;
+        if (found.source === 'hit' && found.value === value) return true;
+        throw new Error(`so far: ${JSON.stringify(found)}`);
       },
       { what: `an answer of ${value} about ${day} that is kept`, deadlineMs: 30_000 },
     );

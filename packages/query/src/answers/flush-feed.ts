@@ -17,8 +17,8 @@ const READ_WAIT_MS = SECOND_MS;
 const BUFFERED_BYTES_MAX = 2 * 1024 * 1024;
 /** How often the log is asked where it ends, if no question asks. */
 const CHECK_INTERVAL_MS = SECOND_MS;
-/** How long a question waits for the newest flushes: longer than a broker takes, shorter than most statements. */
-const CATCH_UP_MS = 250;
+/** How long a question waits for the newest flushes: a broker takes milliseconds, unless it is as busy as the warehouse. */
+const DEFAULT_CATCH_UP_MS = SECOND_MS;
 /** After a wait in vain nobody waits for so long. */
 const AWAY_MS = SECOND_MS;
 const RETRY_MS = SECOND_MS;
@@ -34,6 +34,8 @@ export interface FlushFeedOptions {
   readonly clock: Clock;
   readonly log: Pick<Logger, 'warn'>;
   readonly telemetry: Pick<Telemetry, 'increment' | 'set'>;
+  /** The longest wait of `caughtUp`; 1 s when absent. */
+  readonly catchUpMs?: number;
 }
 
 /** Begins at once, in the background: versions are null until it has caught up. */
@@ -65,12 +67,12 @@ class BusFlushFeed implements FlushFeed {
   }
 
   async caughtUp(organization: OrganizationId): Promise<boolean> {
-    const { clock } = this.#options;
+    const { clock, catchUpMs = DEFAULT_CATCH_UP_MS } = this.#options;
     const partition = this.#partitionOf(organization);
     if (partition?.hasBegun !== true || clock.nowMs() < this.#awayUntilMs) return false;
     const waiting = new AbortController();
     const isReached = this.#reach(partition, waiting.signal);
-    const isLate = clock.sleep(CATCH_UP_MS, waiting.signal).then(() => false);
+    const isLate = clock.sleep(catchUpMs, waiting.signal).then(() => false);
     const isCaughtUp = await Promise.race([isReached, isLate]);
     waiting.abort(WAITED);
     if (!isCaughtUp) this.#awayUntilMs = clock.nowMs() + AWAY_MS;

@@ -39,6 +39,7 @@ export function describeFlushFeed(name: string, openBus: () => Promise<Bus>): vo
         clock: systemClock,
         log: { warn: () => undefined },
         telemetry: { increment: () => undefined, set: () => undefined },
+        catchUpMs: TEST_TIMEOUT_MS,
         ...overrides,
       });
       opened.push(feed);
