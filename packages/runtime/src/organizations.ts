@@ -106,7 +106,7 @@ export function createTenancy(
 }
 
 /** Rates per second are counted over so long: a batch may hold that much. */
-export const ORGANIZATION_WINDOW_SECONDS = 10;
+const ORGANIZATION_WINDOW_SECONDS = 10;
 
 /** Of the organization as a whole. */
 export function perSecondPolicy(name: string, perSecond: number): RateLimitPolicy {

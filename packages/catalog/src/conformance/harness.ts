@@ -108,8 +108,8 @@ export function assertClaimed(claim: Claim | null): asserts claim is Claim {
 }
 
 /** An administrator of the organization. */
-export function actor(organization: OrganizationId = ACME, atMs: number = NOW_MS): Actor {
-  return { organization, credentialId: 'admin1', user: 'ada', requestId: 'request-1', atMs };
+export function actor(owner: OrganizationId = ACME, atMs: number = NOW_MS): Actor {
+  return { organization: owner, credentialId: 'admin1', user: 'ada', requestId: 'request-1', atMs };
 }
 
 export function newKey(overrides: Partial<NewApiKey> = {}): NewApiKey {
