@@ -25,6 +25,7 @@ import { POINTS_MAX, type StatementLimits } from './limits.ts';
 import { type QueryPipeline, rolledUpMeasures } from './pipeline.ts';
 import { changePercent, dimensionsOf, type FigureTable, groupKey, OTHER_KEY, pointsOf } from './series.ts';
 import { type Layout, layoutOf, planLayout, planRaw } from './sources.ts';
+import { createSubjectLookup, type SubjectLookup } from './subjects/lookup.ts';
 import { rawBesideMetrics } from './subjects/sources.ts';
 import { type ResolvedQuery, resolveQuery, rollupsSuffice } from './validate.ts';
 
@@ -49,7 +50,7 @@ export interface QueryEngineOptions {
 }
 
 /** The one place where questions become numbers: REST, live feed, exports, reports and alerts all ask here. */
-export interface QueryEngine {
+export interface QueryEngine extends SubjectLookup {
   /**
    * Sees rows of the principal's organization only. Safe to call concurrently; does not write.
    *
@@ -98,7 +99,13 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
       options.allowedLatenessMs,
     );
   };
+  const lookup = createSubjectLookup({
+    ...options,
+    catalogueOf: async (organization) => (await options.contextOf(organization)).catalogue,
+    completeThrough: completeness,
+  });
   return {
+    ...lookup,
     resolve,
     async distribute(principal, query, { signal, nowMs = clock.nowMs() } = {}) {
       const { organization, role, user } = principal;

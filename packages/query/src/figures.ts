@@ -21,7 +21,7 @@ const MONEY_DECIMALS = 12;
 const CURRENCY = /^[A-Z]{3}$/;
 
 /** Whether a unit is an ISO 4217 currency code. */
-function isMoney(unit: string): boolean {
+export function isMoney(unit: string): boolean {
   return CURRENCY.test(unit);
 }
 
@@ -146,7 +146,11 @@ export function isExactMetric(metric: CatalogueMetric): boolean {
  */
 export function toMetricValue(metric: CatalogueMetric, value: Decimal | null): MetricValue {
   if (value === null) return null;
-  const isExact = isExactMetric(metric);
+  return writtenValue(value, isExactMetric(metric));
+}
+
+/** @param isExact as `isExactMetric` */
+export function writtenValue(value: Decimal, isExact: boolean): number | string {
   const rounded = isExact ? value.toDecimalPlaces(MONEY_DECIMALS) : value;
   // Decimals have a negative zero, which no reader wants.
   const written = rounded.isZero() ? rounded.abs() : rounded;

@@ -122,7 +122,7 @@ export function describeSubjects(current: () => Stores): void {
     id?: string,
   ): Promise<Record<string, [string, string]>> => {
     const parameters = new SqlParameters();
-    const selection = { organization, facts: SUBJECT.facts, ...(id === undefined ? {} : { id }) };
+    const selection = { organization, facts: SUBJECT.facts, ...(id === undefined ? {} : { ids: [id] }) };
     const rows =
       source === 'kept' ? keptFacts(selection, parameters) : rawFacts(selection, 'true', parameters);
     const found = await current().warehouse.query<Record<'kind' | 'fact' | 'id' | 'first' | 'last', string>>({

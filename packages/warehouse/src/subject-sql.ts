@@ -16,8 +16,8 @@ export const FACT_COLUMNS = ['kind', 'fact', 'id', 'latest', 'earliest'] as cons
 export interface FactSelection {
   readonly organization: OrganizationId;
   readonly facts: readonly SubjectFact[];
-  /** One subject alone; absent: all. */
-  readonly id?: string;
+  /** Of these subjects alone; absent: of all. */
+  readonly ids?: readonly string[];
 }
 
 /** The value of a telling; '' of ''. */
@@ -26,14 +26,14 @@ export function toldValue(telling: string): string {
 }
 
 /** Rows of facts (`FACT_COLUMNS`) that are kept, several of one key possible. The organization is not optional. */
-export function keptFacts({ organization, facts, id }: FactSelection, parameters: SqlParameters): string {
+export function keptFacts({ organization, facts, ids }: FactSelection, parameters: SqlParameters): string {
   const kinds = [...new Set(facts.map(({ kind }) => kind))];
   const fingerprints = facts.map(({ fingerprint }) => fingerprint);
   const where = [
     `organization = ${parameters.bind('String', organization)}`,
     `kind IN ${parameters.bind('Array(String)', kinds)}`,
     `fact IN ${parameters.bind('Array(String)', fingerprints)}`,
-    ...(id === undefined ? [] : [`id = ${parameters.bind('String', id)}`]),
+    ...(ids === undefined ? [] : [isOneOf('id', ids, parameters)]),
   ];
   return `SELECT ${FACT_COLUMNS.join(', ')}
   FROM subjects
@@ -69,7 +69,7 @@ interface Naming {
 }
 
 function namedFacts(
-  { organization, id }: FactSelection,
+  { organization, ids }: FactSelection,
   naming: Naming,
   within: string,
   parameters: SqlParameters,
@@ -88,7 +88,8 @@ function namedFacts(
   const where = [
     `organization = ${parameters.bind('String', organization)}`,
     isOfTypes(types, parameters),
-    id === undefined ? `${subject} != ''` : `${subject} = ${parameters.bind('String', id)}`,
+    ...(ids === undefined ? [] : [isOneOf(subject, ids, parameters)]),
+    `${subject} != ''`,
     within,
   ];
   return `SELECT ${parameters.bind('String', naming.kind)} AS kind, told.1 AS fact, subject_id AS id,
@@ -101,6 +102,23 @@ function namedFacts(
     WHERE ${where.join('\n      AND ')}
   )
   GROUP BY subject_id, told.1`;
+}
+
+/** A server takes 128 KiB in one parameter. */
+const ID_CHARACTERS_PER_PARAMETER_MAX = 32_768;
+
+function isOneOf(text: string, ids: readonly string[], parameters: SqlParameters): string {
+  const chunks: string[][] = [[]];
+  let room = ID_CHARACTERS_PER_PARAMETER_MAX;
+  for (const id of ids) {
+    if (id.length > room && chunks.at(-1)?.length !== 0) {
+      chunks.push([]);
+      room = ID_CHARACTERS_PER_PARAMETER_MAX;
+    }
+    chunks.at(-1)?.push(id);
+    room -= id.length;
+  }
+  return `(${chunks.map((chunk) => `${text} IN ${parameters.bind('Array(String)', chunk)}`).join(' OR ')})`;
 }
 
 function isOfTypes(types: readonly string[], parameters: SqlParameters): string {

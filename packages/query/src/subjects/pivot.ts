@@ -26,8 +26,8 @@ export interface PivotRequest {
   readonly withPresence: boolean;
   /** `rawBesideFacts` */
   readonly rawIntervals: readonly Interval[];
-  /** One subject alone; absent: all. */
-  readonly id?: string;
+  /** These subjects alone; absent: all. */
+  readonly ids?: readonly string[];
 }
 
 export interface Pivot {
@@ -42,7 +42,7 @@ export interface Pivot {
 }
 
 export function pivotOf(request: PivotRequest, parameters: SqlParameters): Pivot {
-  const { subject, organization, withPresence, rawIntervals, id } = request;
+  const { subject, organization, withPresence, rawIntervals, ids } = request;
   const keys = [...new Set(request.keys)];
   const attributes = keys.map((key) => attributeOf(subject, key));
   const columns = attributes.map(({ declaration, fact }, index) => {
@@ -55,7 +55,7 @@ export function pivotOf(request: PivotRequest, parameters: SqlParameters): Pivot
   }
   const used = [...attributes.map(({ fact }) => fact), ...(withPresence ? [subject.presence] : [])];
   const facts = [...new Map(used.map((fact) => [fact.fingerprint, fact])).values()];
-  const selection = { organization, facts, ...(id === undefined ? {} : { id }) };
+  const selection = { organization, facts, ...(ids === undefined ? {} : { ids }) };
   const within = withinIntervals(rawIntervals, timeColumn('raw', RAW_TIME_MS), parameters);
   const text = (key: string) => {
     const index = keys.indexOf(key);

@@ -20,8 +20,8 @@ import type { Interval } from '../plan.ts';
 
 /** Marks looked at; all that begins with the next one is read from raw. After a rebuild of a year there are half a million. */
 export const MARKS_READ_MAX = 5_000;
-/** Ranges of one statement: gaps between them that are narrower than others are read too. */
-const RANGES_MAX = 64;
+/** Ranges of one statement, each of which takes time to plan: the narrowest gaps between more of them are read too. */
+const RANGES_MAX = 16;
 
 /** Events lie in it, and a day beyond. */
 const ALL_TIME: Interval = { fromMs: 0, toMs: Date.UTC(2200, 0, 1) };

@@ -17,6 +17,7 @@ import {
   type ViewDeclaration,
   type ViewSection,
 } from '@tidemark/core';
+import type { SubjectAnswer } from '../subjects/lookup.ts';
 import { inParallel } from '../in-parallel.ts';
 import {
   addsUp,
@@ -35,15 +36,6 @@ const SECTIONS_AT_ONCE_MAX = 4;
 
 /** What a section without a range of its own is about, when the asker names none. */
 export const DEFAULT_RANGE = { from: 'now-24h', to: 'now' } as const;
-
-export interface SubjectAnswer {
-  readonly kind: string;
-  readonly id: string;
-  /** Null: no event has told it. */
-  readonly attributes: Readonly<Record<string, string | number | null>>;
-  readonly firstSeen: string;
-  readonly lastSeen: string;
-}
 
 /** The questions that sections ask. Every implementation binds the principal's organization itself. */
 export interface ViewSources {
