@@ -10,7 +10,9 @@ export {
   type ExportedEvents,
 } from './events-export.ts';
 export { isExactMetric } from './figures.ts';
-export { answerView, type SubjectAnswer, type ViewAnswer, type ViewSources } from './views/answer-view.ts';
+export type { SubjectAnswer, SubjectList } from './subjects/lookup.ts';
+export type { SubjectsQuery } from './subjects/subject-query.ts';
+export { answerView, type ViewAnswer, type ViewSources } from './views/answer-view.ts';
 export { DEFAULT_STATEMENT_LIMITS, type StatementLimits } from './limits.ts';
 export type { QueryPipeline } from './pipeline.ts';
 export {
