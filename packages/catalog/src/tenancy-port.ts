@@ -232,6 +232,7 @@ export const AUDIT_ACTIONS = [
   'dead-letter.discard',
   'dead-letter.replay',
   'dead-letters.replay',
+  'metric.backfill',
   'metric.delete',
   'metric.put',
   'organization.change',

@@ -75,6 +75,11 @@ export interface EventStore {
     from: number,
     to: number,
   ): Promise<readonly { readonly identity: string; readonly receivedAtMs: number }[]>;
+  /** Event times of an organization's rows, [fromMs, toMs): null when it has none. @throws warehouse-unavailable, query-timeout */
+  spanOf(
+    organization: OrganizationId,
+    eventTypes: readonly string[],
+  ): Promise<{ readonly fromMs: number; readonly toMs: number } | null>;
   /** Minutes (start, ms) of each organization with rows at or beyond the offset. @throws warehouse-unavailable */
   minutesFrom(
     partition: PartitionRef,
@@ -236,6 +241,17 @@ export function createEventStore(warehouse: WarehouseExecutor, options: EventSto
         { topic, partition, from, to },
       );
       return rows.map((row) => ({ identity: row.identity, receivedAtMs: Number(row.received) }));
+    },
+
+    async spanOf(organization, eventTypes) {
+      const [row] = await select<{ first: string; last: string; rows: string }>(
+        `SELECT toUnixTimestamp64Milli(min(time)) AS first, toUnixTimestamp64Milli(max(time)) AS last,
+           toString(count()) AS rows
+         FROM events WHERE organization = {organization:String} AND type IN {types:Array(String)}`,
+        { organization, types: eventTypes },
+      );
+      if (row === undefined || row.rows === '0') return null;
+      return { fromMs: Number(row.first), toMs: Number(row.last) + 1 };
     },
 
     async minutesFrom({ topic, partition }, fromOffset) {

@@ -8,6 +8,10 @@ import type { TestGateway, TestGatewayOptions } from './testing.ts';
 const ROLE_OF: Readonly<Record<string, Role>> = {
   'POST /api/v1/query': 'viewer',
   'POST /api/v1/query/distribution': 'viewer',
+  'POST /api/v1/query/export': 'viewer',
+  'GET /api/v1/events/export': 'admin',
+  'POST /api/v1/events/export': 'admin',
+  'GET /api/v1/exports/:id': 'viewer',
   'GET /api/v1/metrics': 'viewer',
   'GET /api/v1/metrics/:key': 'viewer',
   'GET /api/v1/metrics/:key/series': 'viewer',
@@ -46,6 +50,9 @@ const ROLE_OF: Readonly<Record<string, Role>> = {
   'POST /api/v1/api-keys/:id/rotate': 'admin',
   'DELETE /api/v1/api-keys/:id': 'admin',
   'GET /api/v1/audit-log': 'admin',
+  'PUT /api/v1/metrics/:key': 'admin',
+  'DELETE /api/v1/metrics/:key': 'admin',
+  'POST /api/v1/metrics/:key/backfill': 'admin',
 };
 /** What anybody may read: the description of the API. */
 const PUBLIC = (url: string) => url === '/' || url === '/api/v1/openapi.json' || url.startsWith('/docs');

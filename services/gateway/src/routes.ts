@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Bus } from '@tidemark/bus';
 import type { Cache } from '@tidemark/cache';
 import type { Catalog, Ledger, PipelineState } from '@tidemark/catalog';
@@ -6,11 +7,16 @@ import type { EventLimits } from '@tidemark/contracts';
 import type { Catalogue, Clock, OrganizationId } from '@tidemark/core';
 import {
   type Answers,
+  type Catalogues,
   createAnswers,
+  createCatalogues,
+  createEventsExport,
   createQueryEngine,
   DEFAULT_STATEMENT_LIMITS,
   type FlushFeed,
+  isExactMetric,
   type QueryEngine,
+  type ViewSources,
   withRecentProgress,
 } from '@tidemark/query';
 import type { StatementLimits } from '@tidemark/query';
@@ -23,8 +29,11 @@ import type {
   Telemetry,
 } from '@tidemark/runtime';
 import type { WarehouseExecutor } from '@tidemark/warehouse';
+import { createExportRegister } from './app/export-register.ts';
+import { READER_PAUSE_MAX_MS } from './app/export-stream.ts';
 import { createLetterReplay } from './app/letter-replay.ts';
 import { createQuestionGate, type QuestionGate } from './app/question-gate.ts';
+import { closedThrough } from './app/rebuild.ts';
 import { createReceiptCounter } from './app/receipt-counter.ts';
 import { createAccess } from './http/access.ts';
 import type { Access } from './http/access.ts';
@@ -32,6 +41,7 @@ import { registerApiKeyRoutes } from './http/api-key-routes.ts';
 import { registerAuditRoutes } from './http/audit-routes.ts';
 import { registerCacheRoutes } from './http/cache-routes.ts';
 import { registerDistributionRoutes } from './http/distribution-routes.ts';
+import { registerExportRoutes } from './http/export-routes.ts';
 import { registerLedgerRoutes } from './http/ledger-routes.ts';
 import { registerLetterRoutes } from './http/letter-routes.ts';
 import { registerMetricRoutes } from './http/metric-routes.ts';
@@ -42,6 +52,7 @@ import { registerSettingsRoutes } from './http/settings-routes.ts';
 import { registerStatusRoutes } from './http/status-routes.ts';
 import { registerUserRoutes } from './http/user-routes.ts';
 import { registerVerifyRoutes } from './http/verify-routes.ts';
+import { registerViewRoutes } from './http/view-routes.ts';
 import type { GatewayStores } from './stores.ts';
 
 /** Rebuilds and checks of one organization under way at once, in this process: each reads much of raw. */
@@ -49,7 +60,7 @@ const REBUILDS_AT_ONCE_MAX = 1;
 
 export interface GatewayRoutesOptions {
   readonly bus: Pick<Bus, 'bounds' | 'publish'>;
-  readonly warehouse: Pick<WarehouseExecutor, 'query'>;
+  readonly warehouse: Pick<WarehouseExecutor, 'query' | 'stream'>;
   readonly stores: GatewayStores;
   readonly catalog: Pick<Catalog, 'apiKeys' | 'auditLog' | 'definitions' | 'organizations' | 'users'> & {
     readonly ledger: Pick<Ledger, 'days' | 'recordReceipts'>;
@@ -106,11 +117,13 @@ export function registerGatewayRoutes(app: HttpServer, options: GatewayRoutesOpt
     },
     clock,
   });
+  const catalogues = createCatalogues({ all: catalogue, definitions: catalog.definitions, clock });
+  const definitions = known(catalog.definitions, catalogues);
   const pipeline = withRecentProgress(catalog.pipeline, clock);
   const engine = createQueryEngine({
     warehouse,
     pipeline,
-    catalogue,
+    contextOf: (organization) => catalogues.of(organization),
     clock,
     limitsOf: (organization) => statementLimitsOf(options, organization),
     eventsTopic: EVENTS_TOPIC,
@@ -125,8 +138,14 @@ export function registerGatewayRoutes(app: HttpServer, options: GatewayRoutesOpt
   app.addHook('onClose', () => answers.close());
   registerQueryRoutes(app, { answers, access });
   registerDistributionRoutes(app, { engine: gatedEngine, access });
+  registerViewRoutes(app, {
+    packs: catalogue.packs,
+    catalogueOf: async ({ organization }) => (await catalogues.of(organization)).catalogue,
+    sources: viewSources(gatedEngine, answers),
+    access,
+  });
   registerCacheRoutes(app, { answers, auditLog: catalog.auditLog, access });
-  registerMetricRoutes(app, { catalogue, access });
+  registerExports(app, options, { answers, engine, access });
   registerStatusRoutes(app, { bus, pipeline: catalog.pipeline, access, allowedLatenessMs });
   registerLedgerRoutes(app, {
     bus,
@@ -136,9 +155,54 @@ export function registerGatewayRoutes(app: HttpServer, options: GatewayRoutesOpt
     clock,
     allowedLatenessMs,
   });
-  registerTenancy(app, options, access);
+  registerTenancy(app, options, { definitions, access });
   registerLetters(app, options, access);
-  registerRollups(app, options, access);
+  registerRollups(app, options, { catalogues, definitions, access });
+}
+
+/** What changes them here counts here at once. */
+function known(definitions: Catalog['definitions'], catalogues: Catalogues): Catalog['definitions'] {
+  const forgetting =
+    <Rest extends readonly unknown[], Result>(
+      change: (organization: OrganizationId, ...rest: Rest) => Promise<Result>,
+    ) =>
+    async (organization: OrganizationId, ...rest: Rest): Promise<Result> => {
+      const result = await change(organization, ...rest);
+      catalogues.forget(organization);
+      return result;
+    };
+  return {
+    ...definitions,
+    changeSettings: forgetting(definitions.changeSettings),
+    putMetric: forgetting(definitions.putMetric),
+    deleteMetric: forgetting(definitions.deleteMetric),
+  };
+}
+
+function registerExports(
+  app: HttpServer,
+  { warehouse, catalog, clock, allowedLatenessMs }: GatewayRoutesOptions,
+  asked: {
+    readonly answers: Pick<Answers, 'ask'>;
+    readonly engine: Pick<QueryEngine, 'resolve'>;
+    readonly access: Access;
+  },
+): void {
+  const { answers, engine, access } = asked;
+  registerExportRoutes(app, {
+    async ask(principal, query, signal) {
+      const { answer } = await answers.ask(principal, query, { signal });
+      const { metrics } = await engine.resolve(principal, query, clock.nowMs());
+      return { answer, exactMetrics: new Set(metrics.filter(isExactMetric).map(({ key }) => key)) };
+    },
+    events: createEventsExport(warehouse),
+    completeThroughMs: () => closedThrough({ pipeline: catalog.pipeline, allowedLatenessMs }),
+    register: createExportRegister(clock),
+    access,
+    clock,
+    createId: randomUUID,
+    pauseMaxMs: READER_PAUSE_MAX_MS,
+  });
 }
 
 /** What is found in the cache takes no turn. */
@@ -149,6 +213,22 @@ function gated(engine: QueryEngine, gate: QuestionGate): QueryEngine {
       gate.pass(principal.organization, () => engine.ask(principal, query, asking), asking?.signal),
     distribute: (principal, query, asking) =>
       gate.pass(principal.organization, () => engine.distribute(principal, query, asking), asking?.signal),
+    subject: (principal, query, asking) =>
+      gate.pass(principal.organization, () => engine.subject(principal, query, asking), asking?.signal),
+    subjects: (principal, query, asking) =>
+      gate.pass(principal.organization, () => engine.subjects(principal, query, asking), asking?.signal),
+  };
+}
+
+/** Whom views ask: the same answers as every other door's. */
+function viewSources(engine: QueryEngine, answers: Answers): ViewSources {
+  const asking = (signal: AbortSignal | undefined) => (signal === undefined ? {} : { signal });
+  return {
+    ask: async (principal, query, signal) => (await answers.ask(principal, query, asking(signal))).answer,
+    distribute: (principal, query, signal) => engine.distribute(principal, query, asking(signal)),
+    subject: (principal, query, signal) => engine.subject(principal, query, asking(signal)),
+    subjects: async (principal, query, signal) =>
+      (await engine.subjects(principal, query, asking(signal))).subjects,
   };
 }
 
@@ -173,9 +253,18 @@ async function statementLimitsOf(
   return { timeoutMs, memoryBytesMax, rowsReadMax, resultRowsMax, statementsAtOnceMax };
 }
 
-function registerTenancy(app: HttpServer, options: GatewayRoutesOptions, access: Access): void {
+interface Administered {
+  readonly definitions: Catalog['definitions'];
+  readonly access: Access;
+}
+
+function registerTenancy(
+  app: HttpServer,
+  options: GatewayRoutesOptions,
+  { definitions, access }: Administered,
+): void {
   const { catalogue, clock, randomBytes, operatorOrganization } = options;
-  const { apiKeys, auditLog, definitions, organizations, users } = options.catalog;
+  const { apiKeys, auditLog, organizations, users } = options.catalog;
   registerOrganizationRoutes(app, { organizations, access, clock, randomBytes, operatorOrganization });
   registerSettingsRoutes(app, { definitions, packs: catalogue.packs, access });
   registerUserRoutes(app, { users, access });
@@ -192,13 +281,19 @@ function registerLetters(app: HttpServer, options: GatewayRoutesOptions, access:
   registerLetterRoutes(app, { letters, replay, auditLog, access, clock, operatorOrganization });
 }
 
-function registerRollups(app: HttpServer, options: GatewayRoutesOptions, access: Access): void {
-  const { catalogue, clock, allowedLatenessMs } = options;
+function registerRollups(
+  app: HttpServer,
+  options: GatewayRoutesOptions,
+  { catalogues, definitions, access }: Administered & { readonly catalogues: Catalogues },
+): void {
+  const { clock, allowedLatenessMs } = options;
   const { auditLog, pipeline } = options.catalog;
   const { events, rollups } = options.stores;
   const gate = createQuestionGate(() => REBUILDS_AT_ONCE_MAX);
   const rebuild = { pipeline, events, rollups, clock, allowedLatenessMs };
-  registerRebuildRoutes(app, { rebuild, gate, auditLog, access, catalogue, clock });
-  const verify = { pipeline, events, rollups, catalogue, clock, allowedLatenessMs };
-  registerVerifyRoutes(app, { verify, gate, access, clock });
+  registerRebuildRoutes(app, { rebuild, gate, auditLog, access, catalogues, clock });
+  const verify = { pipeline, events, rollups, clock, allowedLatenessMs };
+  registerVerifyRoutes(app, { verify, gate, access, catalogues, clock });
+  const backfill = { ...rebuild, catalogues, definitions };
+  registerMetricRoutes(app, { catalogues, definitions, backfill, gate, auditLog, access });
 }

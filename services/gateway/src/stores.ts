@@ -9,7 +9,7 @@ const RAW_QUERY_TIMEOUT_MS = MINUTE_MS;
 /** What the gateway does in the warehouse beside answering questions. */
 export interface GatewayStores {
   readonly letters: DeadLetterStore;
-  readonly events: Pick<EventStore, 'minutesWithin' | 'minutesFrom' | 'duplicatesWithin'>;
+  readonly events: Pick<EventStore, 'minutesWithin' | 'minutesFrom' | 'duplicatesWithin' | 'spanOf'>;
   readonly rollups: Pick<RollupStore, 'bucketsWithin' | 'compare'>;
 }
 

@@ -231,12 +231,16 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
     warehouse: {
       query: async <T extends Row>(statement: Statement) =>
         ((await options.answer?.(statement)) ?? []) as T[],
+      async *stream<T extends Row>(statement: Statement) {
+        yield ((await options.answer?.(statement)) ?? []) as T[];
+      },
     },
     stores: {
       letters,
       events: {
         minutesWithin: () => Promise.resolve([]),
         minutesFrom: () => Promise.resolve([]),
+        spanOf: () => Promise.resolve(null),
         duplicatesWithin: () => Promise.resolve([]),
         ...options.events,
       },

@@ -221,6 +221,7 @@ export class TestWorld {
     },
     minutesFrom: unused,
     minutesWithin: unused,
+    spanOf: unused,
     storedByDay: unused,
     duplicatesWithin: unused,
     allMinutes: async function* () {

@@ -70,6 +70,7 @@ export function createSimulatedEvents(
       read('identitiesWithin', () => raw.within(partition, from, to)),
     minutesFrom: (partition, from) => read('minutesFrom', () => rowsFrom(partition, from)),
     minutesWithin: unused,
+    spanOf: unused,
     storedByDay: unused,
     duplicatesWithin: unused,
     allMinutes: async function* () {

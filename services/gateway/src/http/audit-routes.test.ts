@@ -47,6 +47,17 @@ describe('the audit log', () => {
   });
 });
 
+const OWN_METRIC = {
+  kind: 'base',
+  title: 'x',
+  description: '',
+  unit: '1',
+  direction: 'neutral',
+  eventTypes: ['x'],
+  aggregation: 'count',
+  dimensions: [],
+};
+
 /** How to make each mutating route of administration succeed; one that is not here fails the test. */
 const ACTS: Readonly<
   Record<string, { readonly action: string; readonly path?: (made: Made) => string; readonly body?: object }>
@@ -60,6 +71,13 @@ const ACTS: Readonly<
   'DELETE /api/v1/organizations/:id': { action: 'organization.disable', path: ({ id }) => id },
   'PUT /api/v1/organization/settings': { action: 'settings.change', body: {} },
   'PUT /api/v1/packs/:key': { action: 'pack.disable', path: () => 'shop', body: { enabled: false } },
+  'PUT /api/v1/metrics/:key': {
+    action: 'metric.put',
+    path: () => 'own.audited',
+    body: OWN_METRIC,
+  },
+  'POST /api/v1/metrics/:key/backfill': { action: 'metric.backfill', path: () => 'own.made' },
+  'DELETE /api/v1/metrics/:key': { action: 'metric.delete', path: () => 'own.made' },
   'POST /api/v1/users': { action: 'user.create', body: { id: 'new', name: 'x', role: 'viewer' } },
   'PATCH /api/v1/users/:id': { action: 'user.change', path: () => 'audited', body: { name: 'x' } },
   'DELETE /api/v1/users/:id': { action: 'user.delete', path: () => 'audited' },
@@ -104,6 +122,7 @@ async function make(): Promise<Made> {
   const { id } = await tenancy.found();
   const { id: key } = await tenancy.createKey(tenancy.gateway.keyOf.admin, {});
   await call('POST', 'users', { body: { id: 'audited', name: 'x', role: 'viewer' } });
+  await call('PUT', 'metrics/own.made', { body: OWN_METRIC });
   const letter = `ingest:${id}`;
   const event = { specversion: '1.0', id, source: '/shop', type: 'order.placed', data: {} };
   await tenancy.gateway.letters.add([

@@ -8,6 +8,7 @@ import {
   RebuildRequestSchema,
   RebuildStartedSchema,
 } from '@tidemark/contracts';
+import type { Catalogues } from '@tidemark/query';
 import type { HttpServer } from '@tidemark/runtime';
 import { markForRebuild, rebuildProgress } from '../app/rebuild.ts';
 import type { RebuildDependencies } from '../app/rebuild.ts';
@@ -24,12 +25,12 @@ export interface RebuildRoutesOptions {
   readonly gate: QuestionGate;
   readonly auditLog: Pick<AuditLog, 'append'>;
   readonly access: Access;
-  readonly catalogue: Catalogue;
+  readonly catalogues: Pick<Catalogues, 'of'>;
   readonly clock: Clock;
 }
 
 export function registerRebuildRoutes(app: HttpServer, options: RebuildRoutesOptions): void {
-  const { rebuild, gate, auditLog, access, catalogue, clock } = options;
+  const { rebuild, gate, auditLog, access, catalogues, clock } = options;
   const tags = ['Rollups'];
   const onRequest = access.requires('admin');
 
@@ -49,6 +50,7 @@ export function registerRebuildRoutes(app: HttpServer, options: RebuildRoutesOpt
     async (request, reply) => {
       const { organization } = access.principalOf(request);
       const range = readRange(request.body, { nowMs: clock.nowMs(), daysMax: REBUILD_DAYS_MAX });
+      const { catalogue } = await catalogues.of(organization);
       const eventTypes = eventTypesOf(catalogue, request.body.metrics);
       const { from, to, metrics = null } = request.body;
       const act = {
