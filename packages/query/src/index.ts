@@ -1,7 +1,9 @@
+export { rangesRead } from './answers/answer-key.ts';
 export { createAnswers, type AnswersOptions } from './answers/answers.ts';
 export { createFlushFeed } from './answers/flush-feed.ts';
 export type { Answered, Answers, Asker, AskOptions, Flush, FlushFeed } from './answers/port.ts';
 export { withRecentProgress } from './answers/recent-progress.ts';
+export { type Catalogues, createCatalogues } from './catalogues.ts';
 export { createQueryEngine, type QueryEngine, type QueryEngineOptions } from './engine.ts';
 export {
   createEventsExport,
