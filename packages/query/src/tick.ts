@@ -25,11 +25,14 @@ export function rangeAtTick(
   exact: Range,
 ): Range & { readonly nowMs: number } {
   const nowMs = ceilToTick(context.nowMs, exact.toMs - exact.fromMs);
-  const at = (text: string) => parseInstant(text, text.includes('/') ? context : { ...context, nowMs });
-  const from = at(query.from);
-  const to = at(query.to);
-  const isThere = from.ok && to.ok && from.instantMs < to.instantMs;
-  return isThere ? { fromMs: from.instantMs, toMs: to.instantMs, nowMs } : { ...exact, nowMs };
+  const at = (text: string, exactMs: number) => {
+    if (!text.startsWith('now') || text.includes('/')) return exactMs;
+    const parsed = parseInstant(text, { ...context, nowMs });
+    return parsed.ok ? parsed.instantMs : exactMs;
+  };
+  const fromMs = at(query.from, exact.fromMs);
+  const toMs = at(query.to, exact.toMs);
+  return fromMs < toMs ? { fromMs, toMs, nowMs } : { ...exact, nowMs };
 }
 
 function ceilToTick(nowMs: number, rangeMs: number): number {
