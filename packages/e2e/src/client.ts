@@ -55,8 +55,17 @@ export function send(
   return call(`${system.ingestUrl}/api/v1/events?${query}`, { key, body, headers });
 }
 
-export async function ask(system: Addresses, query: Query, key = system.adminKey): Promise<Answer> {
-  const { status, body } = await call(`${system.gatewayUrl}/api/v1/query`, {
+export function ask(system: Addresses, query: Query, key = system.adminKey): Promise<Answer> {
+  return askAt('/api/v1/query', system, query, key);
+}
+
+/** Never from the cache: for what is about the way to an answer, not about the answer. */
+export function askAnew(system: Addresses, query: Query): Promise<Answer> {
+  return askAt('/api/v1/query?use_cache=false', system, query, system.adminKey);
+}
+
+async function askAt(path: string, system: Addresses, query: Query, key: string): Promise<Answer> {
+  const { status, body } = await call(`${system.gatewayUrl}${path}`, {
     key,
     body: JSON.stringify(query),
   });

@@ -1,7 +1,7 @@
 /** Those who run the product: what was refused is mended and counts, the books balance, rollups are made anew under questions. */
 import { expect, it } from '@jest/globals';
 import { waitUntil } from '@tidemark/testkit/cluster';
-import { ask, call, command, send, startCommand, untilStored, valueOf } from './client.ts';
+import { ask, askAnew, call, command, send, startCommand, untilStored, valueOf } from './client.ts';
 import type { System } from './system.ts';
 
 const LETTERS = '/api/v1/dead-letters';
@@ -149,7 +149,10 @@ export function describeOperators(system: () => System, stateDir: () => string):
       await untilStored(system());
       const hours = { metrics: ['llm.requests'], ...DAY, granularity: 'hour' } as const;
       const whole = { metrics: ['llm.requests'], ...DAY } as const;
-      const series = async () => [(await ask(system(), hours)).series, (await ask(system(), whole)).series];
+      const series = async () => [
+        (await askAnew(system(), hours)).series,
+        (await askAnew(system(), whole)).series,
+      ];
       const before = await series();
       expect(before[0]?.[0]?.points).toHaveLength(24);
 
@@ -170,7 +173,7 @@ export function describeOperators(system: () => System, stateDir: () => string):
       expect((JSON.parse(stdout) as { buckets: number }).buckets).toBeGreaterThanOrEqual(96 + 96 + 1);
       expect(progress.asked).toBeGreaterThan(0);
 
-      expect((await ask(system(), whole)).tiersRead).toEqual(['1d']);
+      expect((await askAnew(system(), whole)).tiersRead).toEqual(['1d']);
       expect(await series()).toEqual(before);
       const verified = await command(
         system(),
