@@ -2,7 +2,14 @@ import { Command, CommanderError } from 'commander';
 import { PACKS } from '@tidemark/packs';
 import { collect, toCount, toSeconds } from './arguments.ts';
 import { runImportCommand, type ImportOptions } from './commands/import.ts';
-import { runKeysCreate, runKeysList, runKeysRevoke, type CreateKeyOptions } from './commands/keys.ts';
+import {
+  runKeysCreate,
+  runKeysList,
+  runKeysRevoke,
+  runKeysRotate,
+  type CreateKeyOptions,
+  type RotateKeyOptions,
+} from './commands/keys.ts';
 import { runQueryCommand, type QueryOptions } from './commands/query.ts';
 import { runStatusCommand } from './commands/status.ts';
 import type { CliContext } from './context.ts';
@@ -122,7 +129,7 @@ function addQuery(program: Command, context: CliContext, run: Run): void {
 }
 
 function addKeys(program: Command, context: CliContext, run: Run): void {
-  const keys = program.command('keys').description('create, list and revoke API keys (admins)');
+  const keys = program.command('keys').description('create, list, rotate and revoke API keys (admins)');
   keys
     .command('create')
     .description('create a key and print it, this once')
@@ -136,6 +143,13 @@ function addKeys(program: Command, context: CliContext, run: Run): void {
     .description('list the keys, without their secrets')
     .option('--json', 'print the answer as JSON', false)
     .action((options: { json: boolean }) => run(() => runKeysList(context, options)));
+  keys
+    .command('rotate')
+    .description('replace a key by one that may do the same, and print it, this once')
+    .argument('<id>', 'the id of the key, as keys list shows it')
+    .requiredOption('--overlap <seconds>', 'how long the old key goes on')
+    .option('--json', 'print the answer as JSON', false)
+    .action((id: string, options: RotateKeyOptions) => run(() => runKeysRotate(context, id, options)));
   keys
     .command('revoke')
     .description('make a key stop working')

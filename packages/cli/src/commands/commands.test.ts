@@ -177,6 +177,18 @@ describe('tidemark keys', () => {
     expect(await run('keys', 'revoke', 'a/b')).toMatchObject({ exitCode: 0, stdout: 'a/b is revoked\n' });
   });
 
+  it('rotates, and prints the new key alone on stdout', async () => {
+    let asked: unknown;
+    server.routes.set('POST /api/v1/api-keys/abc/rotate', (body) => {
+      asked = body;
+      return { status: 201, body: { id: 'def', key: 'tm_def_secret' } };
+    });
+    const rotated = await run('keys', 'rotate', 'abc', '--overlap', '60');
+    expect(rotated).toMatchObject({ exitCode: 0, stdout: 'tm_def_secret\n' });
+    expect(asked).toEqual({ overlapSeconds: 60 });
+    expect(await run('keys', 'rotate', 'abc', '--overlap', '1h')).toMatchObject({ exitCode: 2 });
+  });
+
   it('knows the roles there are', async () => {
     const result = await run('keys', 'create', '--name', 'x', '--role', 'owner');
     expect(result).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('producer, viewer, admin') });

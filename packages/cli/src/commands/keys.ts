@@ -32,11 +32,34 @@ export async function runKeysCreate(context: CliContext, options: CreateKeyOptio
       }),
     }),
   );
-  if (options.json) context.stdout.write(`${JSON.stringify(created)}\n`);
-  else {
-    context.stdout.write(`${String(created['key'])}\n`);
-    context.stderr.write(`id ${String(created['id'])}; the key is shown this once: keep it now\n`);
+  printNewKey(context, created, options);
+  return EXIT_OK;
+}
+
+export interface RotateKeyOptions {
+  /** Seconds, decimal. */
+  readonly overlap: string;
+  readonly json: boolean;
+}
+
+/** Prints the key that replaces the other, which the server tells this once. */
+export async function runKeysRotate(
+  context: CliContext,
+  id: string,
+  options: RotateKeyOptions,
+): Promise<number> {
+  if (!/^\d{1,9}$/.test(options.overlap)) {
+    throw usageFault(`--overlap ${JSON.stringify(options.overlap)}: expected seconds, as 3600`);
   }
+  const { settings, client } = connect(context);
+  const successor = asRecord(
+    await client.requestJson({
+      method: 'POST',
+      url: `${settings.url}/api/v1/api-keys/${encodeURIComponent(id)}/rotate`,
+      body: JSON.stringify({ overlapSeconds: Number(options.overlap) }),
+    }),
+  );
+  printNewKey(context, successor, options);
   return EXIT_OK;
 }
 
@@ -66,6 +89,19 @@ export async function runKeysRevoke(
   });
   context.stdout.write(options.json ? `${JSON.stringify({ id, revoked: true })}\n` : `${id} is revoked\n`);
   return EXIT_OK;
+}
+
+function printNewKey(
+  { stdout, stderr }: CliContext,
+  created: Readonly<Record<string, unknown>>,
+  { json }: { readonly json: boolean },
+): void {
+  if (json) {
+    stdout.write(`${JSON.stringify(created)}\n`);
+    return;
+  }
+  stdout.write(`${String(created['key'])}\n`);
+  stderr.write(`id ${String(created['id'])}; the key is shown this once: keep it now\n`);
 }
 
 function connect(context: CliContext): {
