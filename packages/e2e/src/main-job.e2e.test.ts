@@ -7,6 +7,7 @@ import { describeCachedAnswers } from './cached-answers.ts';
 import { describeCredentials } from './credentials.ts';
 import { describeEventsIn } from './events-in.ts';
 import { describeOperators } from './operators.ts';
+import { describeOwnMetrics } from './own-metrics.ts';
 import { describeQuestionsOut } from './questions-out.ts';
 import { describeRealInput } from './real-input.ts';
 import { profileUnderTest, startSystem } from './system.ts';
@@ -34,6 +35,7 @@ describe(`Tidemark, ${profileUnderTest()}`, () => {
   describe('credentials', () => describeCredentials(() => system));
   describe('events in', () => describeEventsIn(() => system));
   describe('questions out', () => describeQuestionsOut(() => system));
+  describe('own metrics', () => describeOwnMetrics(() => system));
   describe('cached answers', () => describeCachedAnswers(() => system));
   describe('operators', () =>
     describeOperators(
