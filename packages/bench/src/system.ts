@@ -23,6 +23,8 @@ export interface System {
   readonly profile: Profile;
   readonly events: HttpTarget;
   readonly query: HttpTarget;
+  /** The same question, never answered from the cache: what the engine takes. */
+  readonly queryAnew: HttpTarget;
   readonly status: HttpTarget;
   /** Of the aggregator, in Prometheus' text format. */
   readonly telemetryUrl: string;
@@ -109,6 +111,7 @@ function targets(ingestUrl: string, gatewayUrl: string, adminKey: string) {
   return {
     events: { url: `${ingestUrl}/api/v1/events`, headers },
     query: { url: `${gatewayUrl}/api/v1/query`, headers },
+    queryAnew: { url: `${gatewayUrl}/api/v1/query?use_cache=false`, headers },
     status: { url: `${gatewayUrl}/api/v1/status`, headers },
   };
 }

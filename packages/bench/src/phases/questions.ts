@@ -67,7 +67,7 @@ export async function measureQuestions(
       to: new Date(question.toMs).toISOString(),
     } satisfies Query);
     const ask = (connections: number, requests: number) =>
-      load.ask({ target: system.query, connections, body: { kind: 'fixed', text }, until: { requests } });
+      load.ask({ target: system.queryAnew, connections, body: { kind: 'fixed', text }, until: { requests } });
     await ask(1, WARM_UP_REPETITIONS);
     const alone = await ask(1, REPETITIONS);
     const crowded = await ask(CLIENTS, CLIENTS * REQUESTS_PER_CLIENT);

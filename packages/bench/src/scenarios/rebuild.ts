@@ -92,7 +92,7 @@ function questionsOf(range: Range): readonly Query[] {
 async function askAll(system: System, range: Range): Promise<string> {
   const texts: string[] = [];
   for (const question of questionsOf(range)) {
-    const answer = (await requestJson(system.query, JSON.stringify(question))) as { series: unknown };
+    const answer = (await requestJson(system.queryAnew, JSON.stringify(question))) as { series: unknown };
     texts.push(JSON.stringify(answer.series));
   }
   return texts.join('\n');
