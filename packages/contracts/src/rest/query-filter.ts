@@ -1,6 +1,8 @@
 /** Filters of a question: as JSON, and in a URL. */
 import {
+  AppError,
   conditionValueFault,
+  type Fault,
   FILTER_OPERATORS,
   type FilterNode,
   type FilterOperator,
@@ -46,6 +48,20 @@ export const FilterTextSchema = Type.String({
   description:
     '`<dimension>:<op>:<value>`; of `in` and `nin` the values are separated by commas. Or a filter as JSON: `{"or":[…]}`',
 });
+
+/** One or several of them, as a URL brings them. @throws invalid-query with every filter that cannot be read */
+export function parseFilterTexts(filter: string | readonly string[] | undefined): FilterNode[] {
+  const faults: Fault[] = [];
+  const texts = filter === undefined ? [] : [filter].flat();
+  const filters = texts.flatMap((text, index): FilterNode[] => {
+    const parsed = parseFilterText(text);
+    if (typeof parsed !== 'string') return [parsed];
+    faults.push({ code: 'invalid-query', pointer: `/filter/${index}`, detail: parsed });
+    return [];
+  });
+  if (faults.length === 0) return filters;
+  throw new AppError('invalid-query', faults.map(({ detail }) => detail).join('; '), { faults });
+}
 
 /** What is wrong with it, when it cannot be read. */
 export function parseFilterText(text: string): FilterNode | string {

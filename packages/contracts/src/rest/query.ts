@@ -1,18 +1,15 @@
 /** `POST /api/v1/query`, `GET /api/v1/metrics` and `GET /api/v1/metrics/{key}/series`. */
 import {
   AGGREGATIONS,
-  AppError,
   type CatalogueMetric,
-  type Fault,
   FILLS,
-  type FilterNode,
   GRANULARITIES,
   type Query,
   ROLES,
   WEEKDAYS,
 } from '@tidemark/core';
 import Type, { type Static } from 'typebox';
-import { FilterTextSchema, parseFilterText, QueryFilterSchema } from './query-filter.ts';
+import { FilterTextSchema, parseFilterTexts, QueryFilterSchema } from './query-filter.ts';
 import { nullable, oneOf } from './schema-parts.ts';
 
 const Instant = (description: string) => Type.String({ minLength: 1, maxLength: 64, description });
@@ -281,17 +278,7 @@ export type SeriesParameters = Static<typeof SeriesParametersSchema>;
 /** @throws invalid-query with every filter that cannot be read */
 export function toSeriesQuery(metric: string, parameters: SeriesParameters): Query {
   const { groupBy, filter, direction, ...same } = parameters;
-  const faults: Fault[] = [];
-  const texts = filter === undefined ? [] : [filter].flat();
-  const filters = texts.flatMap((text, index): FilterNode[] => {
-    const parsed = parseFilterText(text);
-    if (typeof parsed !== 'string') return [parsed];
-    faults.push({ code: 'invalid-query', pointer: `/filter/${index}`, detail: parsed });
-    return [];
-  });
-  if (faults.length > 0) {
-    throw new AppError('invalid-query', faults.map(({ detail }) => detail).join('; '), { faults });
-  }
+  const filters = parseFilterTexts(filter);
   return {
     ...same,
     metrics: [metric],

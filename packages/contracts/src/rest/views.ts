@@ -1,7 +1,5 @@
 /** `/api/v1/analytics/…`: the parameters and the answer of each view, from its declaration. */
 import {
-  AppError,
-  type Fault,
   type FilterNode,
   GRANULARITIES,
   type ParameterValue,
@@ -10,7 +8,7 @@ import {
   type ViewSection,
 } from '@tidemark/core';
 import Type, { type TObject, type TSchema } from 'typebox';
-import { FilterTextSchema, parseFilterText, QueryFilterSchema } from './query-filter.ts';
+import { FilterTextSchema, parseFilterTexts, QueryFilterSchema } from './query-filter.ts';
 import { AnswerSchema } from './query.ts';
 import { instantText, oneOf } from './shapes.ts';
 
@@ -249,24 +247,14 @@ export function readViewQuery(
   { parameters }: Pick<ViewDeclaration, 'parameters'>,
   given: Readonly<Record<string, unknown>>,
 ): Record<string, ParameterValue> {
-  const faults: Fault[] = [];
   const values = parameters.map(({ name, type }): [string, ParameterValue] => {
-    if (type === 'filters') return [name, readFilters(given['filter'], faults)];
+    if (type === 'filters') return [name, readFilters(given['filter'])];
     const value = given[name] as string | number | undefined;
     return [name, type === 'metrics' && value !== undefined ? String(value).split(',') : value];
   });
-  if (faults.length > 0) {
-    throw new AppError('invalid-query', faults.map(({ detail }) => detail).join('; '), { faults });
-  }
   return Object.fromEntries(values);
 }
 
-function readFilters(given: unknown, faults: Fault[]): readonly FilterNode[] | undefined {
-  if (given === undefined) return undefined;
-  return [given].flat().flatMap((text, index): FilterNode[] => {
-    const parsed = parseFilterText(String(text));
-    if (typeof parsed !== 'string') return [parsed];
-    faults.push({ code: 'invalid-query', pointer: `/filter/${index}`, detail: parsed });
-    return [];
-  });
+function readFilters(given: unknown): readonly FilterNode[] | undefined {
+  return given === undefined ? undefined : parseFilterTexts([given].flat().map(String));
 }
