@@ -203,14 +203,15 @@ function toStatus({ owner: _owner, startedAtMs, endedAtMs, ...rest }: ExportProg
 async function sendExport(
   request: FastifyRequest,
   reply: FastifyReply,
-  { access, register, createId, pauseMaxMs }: ExportRoutesOptions,
+  options: ExportRoutesOptions,
   { shape, name, open }: Asked,
 ): Promise<FastifyReply> {
+  const { access, register } = options;
   const gone = goneSignal(reply);
   const principal = access.principalOf(request);
   const { format = negotiateFormat(request.headers.accept), metadata, bom = false } = shape;
-  const id = createId();
-  const run = register.begin(principal, id, format);
+  const run = register.begin(principal, options.createId(), format);
+  const { id } = run.progress;
   const signal = AbortSignal.any([gone, run.signal]);
   try {
     const table = await open(principal, signal);
@@ -220,7 +221,7 @@ async function sendExport(
     const stream = exportStream(run, table, {
       withByteOrderMark: bom,
       withMetadata: metadata === 'inline',
-      pauseMaxMs,
+      pauseMaxMs: options.pauseMaxMs,
       signal,
       onFailed: (error) => request.log.error({ err: error, exportId: id }, 'an export broke off'),
     });
