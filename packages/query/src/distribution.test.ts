@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AppError, type DistributionQuery, type Role } from '@tidemark/core';
 import { createQueryEngine, type QueryEngine } from './engine.ts';
 import { DEFAULT_STATEMENT_LIMITS } from './limits.ts';
-import type { FoldEvent } from './testing/naive-fold.ts';
+import type { FoldEvent } from './testing/fold-metrics.ts';
 import { shopCatalogue } from './testing/shop-pack.ts';
 import { openTestWarehouse, organizationId, type TestWarehouse } from './testing/warehouse.ts';
 

@@ -12,7 +12,7 @@ import {
   WAREHOUSE_MIGRATIONS,
   type WarehouseExecutor,
 } from '@tidemark/warehouse';
-import type { FoldEvent } from './naive-fold.ts';
+import type { FoldEvent } from './fold-metrics.ts';
 
 export interface TestWarehouse {
   readonly executor: WarehouseExecutor;
@@ -29,7 +29,8 @@ export interface TestWarehouse {
 
 export async function openTestWarehouse(): Promise<TestWarehouse> {
   const directory = mkdtempSync(join(tmpdir(), 'tidemark-query-'));
-  const executor = createChdbExecutor({ path: directory });
+  // A few hundred rows: threads cost more than they bring.
+  const executor = createChdbExecutor({ path: directory, settings: { max_threads: 1 } });
   for (const sql of WAREHOUSE_MIGRATIONS.flatMap(({ statements }) => statements)) {
     await executor.command({ sql });
   }
