@@ -177,6 +177,50 @@ export const TELEMETRY = {
     unit: 'attempts',
     meaning: 'Attempts to read the flushes that failed and are repeated',
   },
+  tidemark_gateway_live_connections: {
+    kind: 'gauge',
+    unit: 'connections',
+    meaning: 'WebSockets and event streams of the live feed that are open',
+  },
+  tidemark_gateway_live_subscriptions: {
+    kind: 'gauge',
+    unit: 'subscriptions',
+    meaning: 'Subscriptions of all open connections of the live feed',
+  },
+  tidemark_gateway_live_questions: {
+    kind: 'gauge',
+    unit: 'questions',
+    meaning: 'Distinct questions held for the live feed: each is asked once for all who follow it',
+  },
+  tidemark_gateway_live_answers_total: {
+    kind: 'counter',
+    unit: 'answers',
+    meaning: 'Times a question of the live feed was asked: changed, same or failed',
+    labels: ['outcome'],
+  },
+  tidemark_gateway_live_messages_total: {
+    kind: 'counter',
+    unit: 'messages',
+    meaning: 'Messages handed to connections of the live feed, by their type',
+    labels: ['type'],
+  },
+  tidemark_gateway_live_coalesced_total: {
+    kind: 'counter',
+    unit: 'updates',
+    meaning: 'Updates that were never sent because a newer answer was sent in their place',
+  },
+  tidemark_gateway_live_closes_total: {
+    kind: 'counter',
+    unit: 'connections',
+    meaning: 'Connections of the live feed that the gateway ended, by close code; lost: no heartbeat came back',
+    labels: ['code'],
+  },
+  tidemark_gateway_live_update_seconds: {
+    kind: 'histogram',
+    unit: 'seconds',
+    meaning: 'From taking in a flush to handing its update to the last connection that can take it',
+    buckets: REQUEST_SECONDS,
+  },
   tidemark_aggregator_events_total: {
     kind: 'counter',
     unit: 'events',

@@ -10,8 +10,12 @@ export interface Access {
   /**
    * The `onRequest` hook of a route: credential, role and rate limits are checked before the body is read or anything else is said
    * about the request.
+   * @param authenticate in place of the credential in the headers
    */
-  requires(wanted: Role): (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+  requires(
+    wanted: Role,
+    authenticate?: (request: FastifyRequest) => Promise<Principal>,
+  ): (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
   /** Who asks. Throws on a bug: a route without `requires`. */
   principalOf(request: FastifyRequest): Principal;
   /** Who administers, for the audit log. As `principalOf`. */
@@ -51,8 +55,8 @@ export function createAccess(options: AccessOptions): Access {
   }
 
   return {
-    requires: (wanted) => async (request, reply) => {
-      const principal = await authenticator.authenticate(request);
+    requires: (wanted, authenticate) => async (request, reply) => {
+      const principal = await (authenticate ?? authenticator.authenticate)(request);
       assertRole(principal, wanted);
       await take(principal, reply);
       principals.set(request.raw, principal);
