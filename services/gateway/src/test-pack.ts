@@ -36,7 +36,27 @@ export const TEST_PACK: Pack = {
   ],
   importMappings: [],
   recorders: [],
-  subjects: [],
+  subjects: [
+    {
+      kind: 'shop.order',
+      title: 'Order',
+      description: 'For tests',
+      events: [{ eventTypes: ['order.placed'], id: 'subject' }],
+      attributes: [
+        { key: 'plan', title: 'Plan', type: 'string', field: 'data.plan', keep: 'last' },
+        { key: 'cost', title: 'Cost', type: 'number', unit: 'USD', field: 'data.cost', keep: 'last' },
+        { key: 'buyer', title: 'Buyer', type: 'string', field: 'data.buyer', keep: 'last', isPersonal: true },
+      ],
+    },
+    {
+      kind: 'shop.buyer',
+      title: 'Buyer',
+      description: 'For tests',
+      isPerson: true,
+      events: [{ eventTypes: ['order.placed'], id: 'data.buyer' }],
+      attributes: [],
+    },
+  ],
   views: [],
   dashboard: [],
 };
