@@ -52,6 +52,7 @@ import { registerSettingsRoutes } from './http/settings-routes.ts';
 import { registerStatusRoutes } from './http/status-routes.ts';
 import { registerUserRoutes } from './http/user-routes.ts';
 import { registerVerifyRoutes } from './http/verify-routes.ts';
+import { registerSubjectRoutes } from './http/subject-routes.ts';
 import { registerViewRoutes } from './http/view-routes.ts';
 import type { GatewayStores } from './stores.ts';
 
@@ -142,6 +143,11 @@ export function registerGatewayRoutes(app: HttpServer, options: GatewayRoutesOpt
     packs: catalogue.packs,
     catalogueOf: async ({ organization }) => (await catalogues.of(organization)).catalogue,
     sources: viewSources(gatedEngine, answers),
+    access,
+  });
+  registerSubjectRoutes(app, {
+    engine: gatedEngine,
+    catalogueOf: async ({ organization }) => (await catalogues.of(organization)).catalogue,
     access,
   });
   registerCacheRoutes(app, { answers, auditLog: catalog.auditLog, access });
