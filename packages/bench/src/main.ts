@@ -2,6 +2,7 @@
  * `npm run bench [-- --profile embedded|distributed|both --seconds N --json]`
  * `npm run bench -- --scenario outage [--minutes 10 --rate 5000]`
  * `npm run bench -- --scenario rebuild [--profile … --events 1000000]`
+ * `npm run bench -- --scenario exports [--rows 10000000]`
  *
  * Starts the product from `dist` on loopback with data of its own, measures it beside the ceilings of the same machine in the
  * same run, prints the figures and stops everything. Exit code 1 when a floor is missed, 2 when it could not measure.
@@ -15,6 +16,7 @@ import { benchProfile } from './bench-profile.ts';
 import { describeMachine } from './machine.ts';
 import { renderReport } from './report.ts';
 import type { ProfileReport } from './report.ts';
+import { runExports } from './scenarios/exports.ts';
 import { runOutage } from './scenarios/outage.ts';
 import { runRebuild } from './scenarios/rebuild.ts';
 import { isWorkerName } from './workers/protocol.ts';
@@ -25,6 +27,7 @@ const ROUND_SECONDS_DEFAULT = 2;
 const ROUND_SECONDS_MAX = 60;
 const OUTAGE_MINUTES_MAX = 60;
 const EVENTS_MAX = 10_000_000;
+const EXPORT_ROWS_MAX = 100_000_000;
 
 const { values } = parseArgs({
   options: {
@@ -35,6 +38,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '10' },
     rate: { type: 'string', default: '5000' },
     events: { type: 'string', default: '1000000' },
+    rows: { type: 'string', default: '10000000' },
     worker: { type: 'string' },
   },
 });
@@ -78,7 +82,10 @@ async function playScenario(
     const outageMs = count('minutes', values.minutes, OUTAGE_MINUTES_MAX) * MINUTE_MS;
     return runOutage({ outageMs, eventsPerSecond: count('rate', values.rate, EVENTS_MAX), log });
   }
-  if (scenario !== 'rebuild') throw new Error(`--scenario is ${scenario}, expected outage or rebuild`);
+  if (scenario === 'exports') return runExports({ rows: count('rows', values.rows, EXPORT_ROWS_MAX), log });
+  if (scenario !== 'rebuild') {
+    throw new Error(`--scenario is ${scenario}, expected outage, rebuild or exports`);
+  }
   let held = true;
   for (const profile of profiles) {
     held = (await runRebuild({ profile, events: count('events', values.events, EVENTS_MAX), log })) && held;

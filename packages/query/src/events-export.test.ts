@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type OrganizationId, parseOrganizationId, type TableRow } from '@tidemark/core';
-import type { EventRow } from '@tidemark/warehouse';
+import { createChdbExecutor, type EventRow } from '@tidemark/warehouse';
 import { createEventsExport, type EventsExport, type EventsRequest } from './events-export.ts';
 import { openTestWarehouse, type TestWarehouse } from './testing/warehouse.ts';
 
@@ -37,7 +37,7 @@ describe('the export of events', () => {
   let events: EventsExport;
 
   beforeAll(async () => {
-    opened = await openTestWarehouse();
+    opened = await openTestWarehouse(createChdbExecutor);
     events = createEventsExport(opened.executor);
     const rows = [
       event('1', { subject: 'ann', extensions: { traceparent: '00-1' } }),
