@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AppError, type DistributionQuery, type Role } from '@tidemark/core';
+import { createChdbExecutor } from '@tidemark/warehouse';
 import { createQueryEngine, type QueryEngine } from './engine.ts';
 import { DEFAULT_STATEMENT_LIMITS } from './limits.ts';
 import type { FoldEvent } from './testing/fold-metrics.ts';
@@ -25,7 +26,7 @@ let warehouse: TestWarehouse;
 let engine: QueryEngine;
 
 beforeAll(async () => {
-  warehouse = await openTestWarehouse();
+  warehouse = await openTestWarehouse(createChdbExecutor);
   const events = DURATIONS.map(
     ([country, duration], index): FoldEvent => ({
       type: 'order.placed',

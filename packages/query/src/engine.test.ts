@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Answer, Query, Series } from '@tidemark/core';
+import { createChdbExecutor } from '@tidemark/warehouse';
 import { inParallel } from './in-parallel.ts';
 import { isEstimated } from './testing/fold-metrics.ts';
 import { type FoldAnswer, type FoldPoint, type FoldSeries, naiveFold } from './testing/naive-fold.ts';
@@ -22,7 +23,7 @@ const SEED = Number(process.env['TIDEMARK_TEST_SEED'] ?? randomInt(2 ** 31));
 
 let warehouse: TestWarehouse;
 beforeAll(async () => {
-  warehouse = await openTestWarehouse();
+  warehouse = await openTestWarehouse(createChdbExecutor);
 }, 60_000);
 afterAll(() => warehouse.close());
 

@@ -8,7 +8,7 @@ import {
   tierBucketStartMs,
   WEEKDAYS,
 } from '@tidemark/core';
-import { createSubjectStore, type SubjectStore } from '@tidemark/warehouse';
+import { createChdbExecutor, createSubjectStore, type SubjectStore } from '@tidemark/warehouse';
 import fc from 'fast-check';
 import { createQueryEngine, type QueryEngine } from '../engine.ts';
 import { DEFAULT_STATEMENT_LIMITS } from '../limits.ts';
@@ -35,7 +35,7 @@ let subjects: SubjectStore;
 let nextOffset = 0;
 
 beforeAll(async () => {
-  warehouse = await openTestWarehouse();
+  warehouse = await openTestWarehouse(createChdbExecutor);
   subjects = createSubjectStore(warehouse.executor);
 }, 60_000);
 

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type OrganizationId, parseOrganizationId } from '@tidemark/core';
 import {
-  createChdbExecutor,
   createEventStore,
   createRollupStore,
   type EventStore,
@@ -27,10 +26,15 @@ export interface TestWarehouse {
   close(): Promise<void>;
 }
 
-export async function openTestWarehouse(): Promise<TestWarehouse> {
+/** @param open an executor over a new directory; of a few hundred rows threads cost more than they bring */
+export async function openTestWarehouse(
+  open: (options: {
+    readonly path: string;
+    readonly settings: Readonly<Record<string, number>>;
+  }) => WarehouseExecutor,
+): Promise<TestWarehouse> {
   const directory = mkdtempSync(join(tmpdir(), 'tidemark-query-'));
-  // A few hundred rows: threads cost more than they bring.
-  const executor = createChdbExecutor({ path: directory, settings: { max_threads: 1 } });
+  const executor = open({ path: directory, settings: { max_threads: 1 } });
   for (const sql of WAREHOUSE_MIGRATIONS.flatMap(({ statements }) => statements)) {
     await executor.command({ sql });
   }

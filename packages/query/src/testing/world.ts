@@ -33,7 +33,7 @@ export interface World {
 }
 
 /** Four days anywhere from 1970 to 2037, most with a change of the clock of their zone on the third. */
-export function randomSpan(random: Random): Span & { readonly crowdMs: number } {
+function randomSpan(random: Random): Span & { readonly crowdMs: number } {
   const timeZone = random.pick(TIME_ZONES);
   const startMs = DAY_MS + random.below((LAST_MS - SPAN_MS) / MINUTE_MS) * MINUTE_MS;
   const offsetAt = (ms: number) => {
@@ -152,7 +152,7 @@ export async function createWorld(
     warehouse: warehouse.executor,
     contextOf: () => ({ catalogue }),
     clock: { nowMs: () => nowMs, sleep: () => Promise.resolve() },
-    limitsOf: () => DEFAULT_STATEMENT_LIMITS,
+    limitsOf: () => ({ ...DEFAULT_STATEMENT_LIMITS, timeoutMs: MINUTE_MS }),
     eventsTopic: 'events',
     allowedLatenessMs: LATENESS_MS,
     pipeline: {
