@@ -13,6 +13,7 @@ export * from './rest/dead-letters.ts';
 export * from './rest/exports.ts';
 export * from './rest/ingest.ts';
 export * from './rest/ledger.ts';
+export * from './rest/live.ts';
 export * from './rest/answers.ts';
 export * from './rest/own-metrics.ts';
 export * from './rest/distribution.ts';

@@ -44,6 +44,7 @@ import { registerDistributionRoutes } from './http/distribution-routes.ts';
 import { registerExportRoutes } from './http/export-routes.ts';
 import { registerLedgerRoutes } from './http/ledger-routes.ts';
 import { registerLetterRoutes } from './http/letter-routes.ts';
+import { registerLiveRoutes } from './http/live-routes.ts';
 import { registerMetricRoutes } from './http/metric-routes.ts';
 import { registerOrganizationRoutes } from './http/organization-routes.ts';
 import { registerQueryRoutes } from './http/query-routes.ts';
@@ -54,6 +55,7 @@ import { registerUserRoutes } from './http/user-routes.ts';
 import { registerVerifyRoutes } from './http/verify-routes.ts';
 import { registerSubjectRoutes } from './http/subject-routes.ts';
 import { registerViewRoutes } from './http/view-routes.ts';
+import { createLiveHub } from './live/hub.ts';
 import type { GatewayStores } from './stores.ts';
 
 /** Rebuilds and checks of one organization under way at once, in this process: each reads much of raw. */
@@ -151,6 +153,7 @@ export function registerGatewayRoutes(app: HttpServer, options: GatewayRoutesOpt
     access,
   });
   registerCacheRoutes(app, { answers, auditLog: catalog.auditLog, access });
+  registerLiveRoutes(app, { ...options, hub: createLiveHub({ ...options, answers, engine }), access });
   registerExports(app, options, { answers, engine, access });
   registerStatusRoutes(app, { bus, pipeline: catalog.pipeline, access, allowedLatenessMs });
   registerLedgerRoutes(app, {
