@@ -63,7 +63,7 @@ export interface Query {
   readonly orderBy?: { readonly metric: string; readonly direction: 'asc' | 'desc' };
   /** How many groups are kept after ranking. */
   readonly limit?: number;
-  /** One more series for each metric, last: all groups beyond `limit` together. */
+  /** One more series for each metric, last: all groups that are not shown (on pages before this one too), together. */
   readonly other?: boolean;
   /** The `nextCursor` of an answer to the same question: the groups that rank behind it. */
   readonly cursor?: string;
@@ -122,7 +122,7 @@ export interface Series {
   readonly metric: string;
   /** Null: the events carried no such value. */
   readonly dimensions: Readonly<Record<string, string | null>>;
-  /** True: all groups beyond the limit together; every dimension is then null. */
+  /** True: all groups that are not shown, together; every dimension is then null. */
   readonly isOther?: true;
   readonly points: readonly Point[];
   /** The same points of the compared range, index by index, and the change of the totals in percent (null without a base). */
@@ -149,7 +149,7 @@ export interface Answer {
   /** Where the numbers were read: `1d`, `15m`, `1m` rollups, `subjects` (states of entities) or `raw`. */
   readonly tiersRead: readonly string[];
   readonly estimates: readonly Estimate[];
-  /** Groups beyond `limit`, not shown. */
+  /** Groups that are not shown. */
   readonly groupsOmitted: number;
   /** Asks for the groups that rank next; null when there are none. */
   readonly nextCursor: string | null;

@@ -127,6 +127,15 @@ describe('tenant walls', () => {
         groupBy: ['user'],
         compare: 'previous_period',
       },
+      {
+        metrics: ['shop.buyers', { as: 'x', expression: 'shop.failures / shop.orders' }],
+        from: 'now-30d',
+        to: 'now',
+        groupBy: ['country'],
+        filters: [{ or: [{ dimension: 'country', op: 'exists', value: true }] }],
+        other: true,
+        compare: 'previous_period',
+      },
     ];
     for (const query of queries) {
       const statements = await statementsOf(query, [
