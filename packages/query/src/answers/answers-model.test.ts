@@ -89,7 +89,7 @@ it('an answer is never older than the newest flush of its buckets that was annou
           } else if (one.kind === 'tell') {
             insert(one.minute, ACME.organization);
             flush();
-            for (const { follow } of processes) follow();
+            for (const each of processes) each.follow();
           } else if (one.kind === 'progress') {
             world.arrivedThroughMs += MINUTE_MS;
             visibleAt.set(new Date(world.arrivedThroughMs).toISOString(), world.rows.length);
@@ -129,7 +129,7 @@ it('an answer is never older than the newest flush of its buckets that was annou
           }
           await settle();
         }
-        for (const { answerAtOnce } of processes) answerAtOnce();
+        for (const each of processes) each.answerAtOnce();
         await Promise.all(asking);
         for (const { answers } of processes) await answers.close();
       },
