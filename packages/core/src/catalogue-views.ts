@@ -1,7 +1,6 @@
 /** The rules of views and dashboards, each reported where it is broken. */
 import { checkMemberKey, quote, type Report, reportDuplicates } from './catalogue-faults.ts';
 import type { Pack } from './metric.ts';
-import type { MetricSelection } from './query.ts';
 import { parametersOf } from './view-template.ts';
 import type { ViewDeclaration, ViewSection } from './view.ts';
 
@@ -116,9 +115,7 @@ type AskingSection = Exclude<ViewSection, { kind: 'subject' | 'subjects' }>;
 /** Keys that are written out; those made of parameters are known only when asked. */
 function metricsNamed(section: AskingSection): string[] {
   const named: readonly (string | { readonly metric: string } | object)[] =
-    section.kind === 'distribution'
-      ? [section.query.metric]
-      : (section.query.metrics as readonly MetricSelection[]);
+    section.kind === 'distribution' ? [section.query.metric] : section.query.metrics;
   return named
     .flatMap((selection) =>
       typeof selection === 'string' ? [selection] : 'metric' in selection ? [selection.metric] : [],

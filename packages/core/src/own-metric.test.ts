@@ -67,14 +67,14 @@ describe('extendCatalogue', () => {
   });
 
   it('changes nothing that a metric of a pack is kept in', () => {
-    const { level: _level, ...rest } = {
-      ...own,
-      eventTypes: ['a.seen'],
+    const average: OwnBaseMetric = {
+      ...seen('a'),
+      key: 'own.size_avg',
       dimensions: packOf('a', []).dimensions,
     };
     const { catalogue } = extendCatalogue(all, null, [
-      { ...rest, aggregation: 'quantile', level: 0.5 },
-      { ...rest, key: 'own.size_avg', aggregation: 'avg' },
+      { ...average, key: 'own.size_p50', aggregation: 'quantile', level: 0.5 },
+      average,
     ]);
     const fingerprints = (from: typeof all) => from.measures.map(({ fingerprint }) => fingerprint);
     expect(fingerprints(catalogue)).toEqual(expect.arrayContaining([...fingerprints(all)]));

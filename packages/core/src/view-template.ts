@@ -53,9 +53,14 @@ function isComplete(item: unknown, values: ParameterValues): boolean {
   return parametersOf(item).every((name) => values[name] !== undefined);
 }
 
+/** Lists stand as JSON where a text is asked for: nothing sensible can be meant by it, and nothing is hidden. */
+function toText(value: ParameterValue): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
 function fillText(text: string, values: ParameterValues): unknown {
   const [, only] = WHOLE.exec(text) ?? [];
   if (only !== undefined) return values[only] ?? ABSENT;
   if (parametersOf(text).some((name) => values[name] === undefined)) return ABSENT;
-  return text.replaceAll(PART, (_, name: string) => String(values[name]));
+  return text.replaceAll(PART, (_, name: string) => toText(values[name]));
 }

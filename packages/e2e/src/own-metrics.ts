@@ -5,21 +5,19 @@ import { ask, call, send, untilStored } from './client.ts';
 import type { System } from './system.ts';
 
 const DAY = '2025-02-03';
-const DECLARATION = {
+/** A count is exact, so that equality can be asked for; beside it a quantile. */
+const SAMPLES = {
   kind: 'base',
-  title: 'Queue depth, p90',
-  description: 'How many jobs wait',
-  unit: '{job}',
-  direction: 'down-is-better',
+  title: 'Samples',
+  description: 'How often somebody looked',
+  unit: '{sample}',
+  direction: 'neutral',
   eventTypes: ['queue.sampled'],
   value: 'data.depth',
-  aggregation: 'quantile',
-  level: 0.9,
+  aggregation: 'count',
   dimensions: [{ key: 'queue', title: 'Queue', field: 'data.queue', rolledUp: true }],
 };
-const { level: _level, ...WITHOUT_LEVEL } = DECLARATION;
-/** A count is exact, so that equality can be asked for; beside it a quantile. */
-const SAMPLES = { ...WITHOUT_LEVEL, title: 'Samples', aggregation: 'count', unit: '{sample}' };
+const DEPTH = { ...SAMPLES, title: 'Queue depth, p90', unit: '{job}', aggregation: 'quantile', level: 0.9 };
 
 export function describeOwnMetrics(system: () => System): void {
   const request = (method: string, path: string, body?: object, key: string | null = null) =>
@@ -61,7 +59,7 @@ export function describeOwnMetrics(system: () => System): void {
   it('are answered at once of what is stored, then from rollups, and the numbers stay the same', async () => {
     await sendSamples('before', 120);
     expect((await put('own.samples', SAMPLES)).status).toBe(200);
-    expect((await put('own.depth_p90', DECLARATION)).status).toBe(200);
+    expect((await put('own.depth_p90', DEPTH)).status).toBe(200);
     const fromRaw = await samples();
     expect(fromRaw.tiersRead).toEqual(['raw']);
     expect(

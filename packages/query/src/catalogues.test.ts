@@ -47,11 +47,11 @@ function world() {
   return {
     all,
     catalogues,
-    put(organization: OrganizationId, key: string, declaration: unknown) {
+    put: (organization: OrganizationId, key: string, declaration: unknown) => {
       metrics.set(organization, [...(metrics.get(organization) ?? []), { key, declaration }]);
       revisions.set(organization, (revisions.get(organization) ?? 0) + 1);
     },
-    set(change: Partial<OrganizationSettings>) {
+    set: (change: Partial<OrganizationSettings>) => {
       settings = { ...settings, ...change };
       revisions.set(ACME, (revisions.get(ACME) ?? 0) + 1);
     },

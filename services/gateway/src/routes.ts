@@ -171,20 +171,16 @@ export function registerGatewayRoutes(app: HttpServer, options: GatewayRoutesOpt
 
 /** What changes them here counts here at once. */
 function known(definitions: Catalog['definitions'], catalogues: Catalogues): Catalog['definitions'] {
-  const forgetting =
-    <Rest extends readonly unknown[], Result>(
-      change: (organization: OrganizationId, ...rest: Rest) => Promise<Result>,
-    ) =>
-    async (organization: OrganizationId, ...rest: Rest): Promise<Result> => {
-      const result = await change(organization, ...rest);
-      catalogues.forget(organization);
-      return result;
-    };
+  const forgetting = async <T>(organization: OrganizationId, change: Promise<T>): Promise<T> =>
+    await change.finally(() => catalogues.forget(organization));
   return {
     ...definitions,
-    changeSettings: forgetting(definitions.changeSettings),
-    putMetric: forgetting(definitions.putMetric),
-    deleteMetric: forgetting(definitions.deleteMetric),
+    changeSettings: (organization, ...rest) =>
+      forgetting(organization, definitions.changeSettings(organization, ...rest)),
+    putMetric: (organization, ...rest) =>
+      forgetting(organization, definitions.putMetric(organization, ...rest)),
+    deleteMetric: (organization, ...rest) =>
+      forgetting(organization, definitions.deleteMetric(organization, ...rest)),
   };
 }
 

@@ -161,9 +161,9 @@ async function askSection(
       return { kind: 'distribution', title, ...(await sources.distribute(principal, query, signal)) };
     }
     case 'subject': {
-      const { kind: _kind, key: _key, title: _title, subject: kind, ...rest } = section;
-      const { id, attributes } = fillTemplate(rest, values) as { id: string; attributes?: string[] };
-      const asked = { kind, id: String(id), ...(attributes === undefined ? {} : { attributes }) };
+      const { subject: kind, attributes } = section;
+      const { id } = fillTemplate({ id: section.id }, values) as { id: string };
+      const asked = { kind, id, ...(attributes === undefined ? {} : { attributes }) };
       return { kind: 'subject', title, subject: await sources.subject(principal, asked, signal) };
     }
     case 'subjects': {
@@ -186,7 +186,10 @@ const SHAPES = { figures: toFigures, series: toSeries, table: toTable, trend: to
 
 /** The range, zone and filters that are the reader's, where the section leaves them open. */
 function withReader<Q extends Query | DistributionQuery>(query: Q, values: ParameterValues): Q {
-  const text = (name: string) => (values[name] === undefined ? undefined : String(values[name]));
+  const text = (name: string) => {
+    const value = values[name];
+    return typeof value === 'string' ? value : undefined;
+  };
   const timeZone = query.timeZone ?? text('timeZone');
   const filters = [...(query.filters ?? []), ...((values['filters'] ?? []) as readonly FilterNode[])];
   return {

@@ -9,7 +9,7 @@ beforeAll(async () => {
 }, START_TIMEOUT_MS);
 afterAll(() => tenancy.close());
 
-const QUEUE = {
+const WITHOUT_LEVEL = {
   kind: 'base',
   title: 'Queue depth',
   description: 'How many wait',
@@ -18,9 +18,10 @@ const QUEUE = {
   eventTypes: ['queue.sampled'],
   value: 'data.depth',
   aggregation: 'quantile',
-  level: 0.95,
   dimensions: [{ key: 'queue', title: 'Queue', field: 'data.queue', rolledUp: true }],
 };
+const QUEUE = { ...WITHOUT_LEVEL, level: 0.95 };
+const DERIVED = { kind: 'derived', title: 'x', description: '', unit: '1', direction: 'neutral' };
 
 const put = (key: string, metric: string, body: object) =>
   tenancy.call('PUT', `metrics/${metric}`, { key, body });
@@ -42,9 +43,8 @@ describe("an organization's own metrics", () => {
     expect(await get(key, 'metrics/own.queue_depth')).toMatchObject({ status: 200 });
     expect(await keysOf(stranger.key)).not.toContain('own.queue_depth');
     expect(await get(stranger.key, 'metrics/own.queue_depth')).toMatchObject({ status: 404 });
-    const ratio = { ...QUEUE, kind: 'derived', expression: 'own.queue_depth / shop.orders' };
-    const { eventTypes: _e, value: _v, aggregation: _a, level: _l, dimensions: _d, ...derived } = ratio;
-    expect(await put(key, 'own.ratio', derived)).toMatchObject({ status: 200, body: { kind: 'derived' } });
+    const ratio = { ...DERIVED, expression: 'own.queue_depth / shop.orders' };
+    expect(await put(key, 'own.ratio', ratio)).toMatchObject({ status: 200, body: { kind: 'derived' } });
   });
 
   it('are changed and deleted by administrators alone', async () => {
@@ -71,9 +71,8 @@ describe("an organization's own metrics", () => {
 
   it('are refused with every fault, and the place of each', async () => {
     const { key } = await tenancy.found();
-    const { level: _level, ...noLevel } = QUEUE;
     const wrong = await put(key, 'own.wrong', {
-      ...noLevel,
+      ...WITHOUT_LEVEL,
       value: 'depth',
       dimensions: [{ key: 'Queue', title: 'Queue', field: 'data.queue', rolledUp: true }],
     });
@@ -81,8 +80,7 @@ describe("an organization's own metrics", () => {
     expect(
       (wrong.body['errors'] as { readonly pointer: string }[]).map(({ pointer }) => pointer).sort(),
     ).toEqual(['/dimensions/0/key', '/level', '/value']);
-    const derived = { kind: 'derived', title: 'x', description: '', unit: '1', direction: 'neutral' };
-    expect(await put(key, 'own.of_nothing', { ...derived, expression: 'own.nothing * 2' })).toMatchObject({
+    expect(await put(key, 'own.of_nothing', { ...DERIVED, expression: 'own.nothing * 2' })).toMatchObject({
       status: 400,
       body: { errors: [{ pointer: '/expression' }] },
     });
@@ -91,8 +89,7 @@ describe("an organization's own metrics", () => {
 
   it('that hang on a disabled pack say so, and come back with it', async () => {
     const { key } = await tenancy.found();
-    const derived = { kind: 'derived', title: 'x', description: '', unit: '1', direction: 'neutral' };
-    await put(key, 'own.double', { ...derived, expression: 'shop.orders * 2' });
+    await put(key, 'own.double', { ...DERIVED, expression: 'shop.orders * 2' });
     await tenancy.call('PUT', 'packs/shop', { key, body: { enabled: false } });
     expect(await keysOf(key)).toEqual([]);
     const { status, body } = await get(key, 'metrics/own.double');
@@ -112,8 +109,7 @@ describe("an organization's own metrics", () => {
     expect(await stored()).toEqual([true]);
     expect(await backfill('own.nothing')).toMatchObject({ status: 404 });
     expect(await backfill('shop.orders')).toMatchObject({ status: 404 });
-    const derived = { kind: 'derived', title: 'x', description: '', unit: '1', direction: 'neutral' };
-    await put(key, 'own.double', { ...derived, expression: 'shop.orders * 2' });
+    await put(key, 'own.double', { ...DERIVED, expression: 'shop.orders * 2' });
     expect(await backfill('own.double')).toMatchObject({ status: 400 });
   });
 });
