@@ -13,6 +13,8 @@ export const FILTER_CONDITIONS_MAX = 64;
 export const FILTER_DEPTH_MAX = 8;
 export const FILTER_VALUES_MAX = 1_000;
 export const FILTER_TEXT_LENGTH_MAX = 4_096;
+/** Of the names of all targets together: they are one parameter. */
+export const TARGET_CHARACTERS_MAX = 32_768;
 /** Groups shown when the question names no limit, and the most it may name. */
 export const GROUPS_DEFAULT = 100;
 export const GROUPS_MAX = 1_000;

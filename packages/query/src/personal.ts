@@ -1,6 +1,6 @@
 /**
  * Dimensions that name persons. An administrator may use them freely; a viewer only to ask about themselves: with a filter `eq` on their
- * own value that every row must meet. Anything else (a group, another value, a part of an `or`) would tell them of others.
+ * own value that every row must meet. Anything else (a group, another value, a part of an `or`, targets by person) would tell them of others.
  */
 import {
   type CatalogueMetric,
@@ -9,17 +9,20 @@ import {
   type Principal,
   type QueryFilter,
   roleAllows,
+  type Targets,
 } from '@tidemark/core';
 import { quote, type Report } from './faults.ts';
+import { heldMetricsOf } from './targets.ts';
 
 export interface PersonalQuestion {
   readonly metrics: readonly CatalogueMetric[];
   readonly groupBy: readonly string[];
   readonly filters: readonly FilterNode[];
+  readonly targets?: Targets | null;
 }
 
 export function checkPersonal(
-  { metrics, groupBy, filters }: PersonalQuestion,
+  { metrics, groupBy, filters, targets = null }: PersonalQuestion,
   { role, user }: Pick<Principal, 'role' | 'user'>,
   report: Report,
 ): void {
@@ -29,6 +32,8 @@ export function checkPersonal(
       .flatMap(operandsOf)
       .flatMap(({ dimensions }) => dimensions.flatMap((one) => (one.isPersonal === true ? [one.key] : []))),
   );
+  const isPersonTarget = targets !== null && namesPersons(targets, metrics);
+  if (isPersonTarget) personal.add(targets.attribute);
   if (personal.size === 0) return;
   const isOwn = ({ dimension, op, value }: QueryFilter) =>
     personal.has(dimension) && user !== null && op === 'eq' && value === user;
@@ -46,6 +51,18 @@ export function checkPersonal(
   groupBy.forEach((key, index) => {
     if (personal.has(key) && !own.has(key)) report(`/groupBy/${index}`, refusal(key, user), 'forbidden');
   });
+  if (isPersonTarget && !own.has(targets.attribute)) {
+    report('/targets/attribute', refusal(targets.attribute, user), 'forbidden');
+  }
+}
+
+/** A target for one person alone counts what is theirs. */
+function namesPersons({ attribute }: Targets, metrics: readonly CatalogueMetric[]): boolean {
+  return heldMetricsOf(metrics).some(({ subject }) =>
+    subject.attributes.some(
+      ({ declaration: { key, isPersonal } }) => key === attribute && isPersonal === true,
+    ),
+  );
 }
 
 function refusal(dimension: string, user: string | null): string {

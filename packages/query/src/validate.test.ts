@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { AppError, type FilterNode, type Query, type Role } from '@tidemark/core';
 import { questionHash, writeCursor } from './cursor.ts';
+import { deskCatalogue } from './testing/desk-pack.ts';
 import { shopCatalogue } from './testing/shop-pack.ts';
 import { resolveQuery } from './validate.ts';
 
@@ -290,6 +291,39 @@ describe('personal dimensions', () => {
       'ann',
     );
     expect(error.code).toBe('forbidden');
+  });
+});
+
+describe('targets', () => {
+  const bobAlone = { attribute: 'agent', values: { bob: 1e9 }, otherwise: null };
+  const held = { ...valid, metrics: ['desk.in_time_share'] };
+  const desk = deskCatalogue();
+  const resolveHeld = (query: Partial<Query>, role: Role = 'viewer') =>
+    resolveQuery({ ...held, ...query }, { catalogue: desk, role, user: 'ann', nowMs: 0 });
+
+  it('name persons for administrators, and for a viewer who asks about themselves', () => {
+    expect(resolveHeld({ targets: bobAlone }, 'admin').targets).toEqual(bobAlone);
+    const own: FilterNode = { dimension: 'agent', op: 'eq', value: 'ann' };
+    expect(resolveHeld({ targets: bobAlone, filters: [own] }).targets).toEqual(bobAlone);
+    expect(() => resolveHeld({ targets: bobAlone })).toThrow(
+      expect.objectContaining({
+        code: 'forbidden',
+        faults: [expect.objectContaining({ pointer: '/targets/attribute' })],
+      }),
+    );
+  });
+
+  it('are told by an attribute of the subject, in bounded text', () => {
+    const long = { attribute: 'shade', values: { ['x'.repeat(40_000)]: 1 }, otherwise: 1 };
+    expect(() => resolveHeld({ targets: long })).toThrow(
+      expect.objectContaining({
+        code: 'invalid-query',
+        faults: [
+          expect.objectContaining({ pointer: '/targets/attribute' }),
+          expect.objectContaining({ pointer: '/targets/values' }),
+        ],
+      }),
+    );
   });
 });
 

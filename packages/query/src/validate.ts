@@ -26,6 +26,7 @@ import { checkDimension, checkFilters, conditionsOf } from './filters.ts';
 import { GROUP_BY_MAX, GROUPS_DEFAULT, GROUPS_MAX } from './limits.ts';
 import { checkPersonal } from './personal.ts';
 import { resolveSelections } from './selections.ts';
+import { checkTargets } from './targets.ts';
 import { rangeAtTick } from './tick.ts';
 
 /** A question that makes sense: every name resolved, every default filled in. */
@@ -87,8 +88,10 @@ export function resolveQuery(query: Query, context: ValidationContext): Resolved
     query.compare === undefined
       ? null
       : oneOf(['previous_period', 'previous_year'] as const, query.compare, '/compare', report);
+  const { targets = null } = query;
+  if (targets !== null) checkTargets(targets, metrics, report);
   // What is no filter at all was reported, and is not looked into.
-  if (faults.length === 0) checkPersonal({ metrics, groupBy, filters }, context, report);
+  if (faults.length === 0) checkPersonal({ metrics, groupBy, filters, targets }, context, report);
 
   if (faults.length > 0 || orderBy === null) throw refusal(faults);
   const resolved: ResolvedQuery = {
@@ -104,7 +107,7 @@ export function resolveQuery(query: Query, context: ValidationContext): Resolved
     limit,
     other: query.other === true,
     after: cursor === null ? null : { nowMs, rank: cursor.rank, group: cursor.group },
-    targets: query.targets ?? null,
+    targets,
   };
   if (cursor !== null && cursor.question !== questionHash(resolved)) {
     report(
