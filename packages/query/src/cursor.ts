@@ -7,7 +7,6 @@
 import { createHash } from 'node:crypto';
 import type { Report } from './faults.ts';
 import { CURSOR_LENGTH_MAX } from './limits.ts';
-import type { ResolvedQuery } from './validate.ts';
 
 const VERSION = 1;
 
@@ -66,8 +65,12 @@ function partsOf(text: string): unknown[] | null {
   }
 }
 
-/** Equal for the pages of one question: of everything it asks but the size of a page and the place in the ranking. */
-export function questionHash(resolved: ResolvedQuery): string {
+/** Equal for the pages of one question: of everything that a resolved one asks but the size of a page and the place in the ranking. */
+export function questionHash(resolved: {
+  readonly limit: number;
+  readonly after: Cursor | null;
+  readonly nowMs: number;
+}): string {
   const question = { ...resolved, limit: null, after: null, nowMs: null };
   return createHash('sha256').update(JSON.stringify(question)).digest('base64url');
 }

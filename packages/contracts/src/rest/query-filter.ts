@@ -64,7 +64,7 @@ export function parseFilterTexts(filter: string | readonly string[] | undefined)
 }
 
 /** What is wrong with it, when it cannot be read. */
-export function parseFilterText(text: string): FilterNode | string {
+function parseFilterText(text: string): FilterNode | string {
   if (text.startsWith('{')) return parseFilterJson(text);
   const [, dimension, op, rest] = /^([^:]+):([^:]+):([\s\S]*)$/.exec(text) ?? [];
   if (dimension === undefined || op === undefined || rest === undefined) {
