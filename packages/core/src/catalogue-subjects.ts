@@ -14,7 +14,7 @@ import {
 import type { AttributeDeclaration, Pack, StateMetric, SubjectDeclaration } from './metric.ts';
 
 /** Each is a few hundred bytes of one statement. */
-export const ATTRIBUTES_PER_SUBJECT_MAX = 64;
+const ATTRIBUTES_PER_SUBJECT_MAX = 64;
 
 export function checkSubjects(pack: Pack, eventTypes: ReadonlySet<string>, at: string, report: Report): void {
   pack.subjects.forEach((subject, index) => {

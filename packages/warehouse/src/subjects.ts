@@ -14,7 +14,7 @@ export interface AbsorbOptions extends BucketSelection {
 }
 
 /** An engine reads at most 256 KiB of one statement, and a fact takes about 300 bytes of it, more with filters. */
-export const FACTS_PER_STATEMENT_MAX = 128;
+const FACTS_PER_STATEMENT_MAX = 128;
 
 export interface SubjectStore {
   /**

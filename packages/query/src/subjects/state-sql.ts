@@ -41,7 +41,7 @@ export interface StateRequest {
 }
 
 /** What a time elapsed is counted in until it is finished: exact. */
-export const UNIT_NS: Readonly<Record<ElapsedTime['unit'], number>> = {
+const UNIT_NS: Readonly<Record<ElapsedTime['unit'], number>> = {
   ms: 1e6,
   s: 1e9,
   min: 60e9,

@@ -16,8 +16,8 @@ import { CURSOR_LENGTH_MAX } from '../limits.ts';
 import { checkPersonal } from '../personal.ts';
 import { refusal } from '../validate.ts';
 
-export const SUBJECTS_DEFAULT = 100;
-export const SUBJECTS_MAX = 1_000;
+const SUBJECTS_DEFAULT = 100;
+const SUBJECTS_MAX = 1_000;
 
 export interface SubjectsQuery {
   readonly kind: string;
