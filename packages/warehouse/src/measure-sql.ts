@@ -10,6 +10,7 @@
 import { assertThat, isFieldReference } from '@tidemark/core';
 import type { FieldCondition, FieldReference, Measure, Tier } from '@tidemark/core';
 import type { SqlParameter } from './port.ts';
+import { textChunks } from './text-chunks.ts';
 
 /** Numbers of this magnitude or more count as absent: sums of 10^11 of them still fit Decimal(38, 12). */
 export const VALUE_MAGNITUDE_LIMIT = 1e15;
@@ -100,7 +101,13 @@ export function conditionSql(
 ): string {
   const { op, value } = condition;
   const one = () => parameters.bind('String', String(value));
-  const list = () => parameters.bind('Array(String)', (Array.isArray(value) ? value : [value]).map(String));
+  const isListed = () => {
+    const texts = (Array.isArray(value) ? value : [value]).map(String);
+    const lists = textChunks(texts).map(
+      (chunk) => `has(${parameters.bind('Array(String)', chunk)}, ${text})`,
+    );
+    return lists.length === 1 ? lists.join('') : `(${lists.join(' OR ')})`;
+  };
   const number = () => `toFloat64OrNull(${text})`;
   const bound = () => parameters.bind('Float64', Number(value));
   switch (op) {
@@ -109,9 +116,9 @@ export function conditionSql(
     case 'ne':
       return `${text} != ${one()}`;
     case 'in':
-      return `(has(${list()}, ${text}) AND ${text} != '')`;
+      return `(${isListed()} AND ${text} != '')`;
     case 'nin':
-      return `NOT has(${list()}, ${text})`;
+      return `NOT ${isListed()}`;
     case 'gt':
       return `ifNull(${number()} > ${bound()}, false)`;
     case 'gte':

@@ -9,6 +9,7 @@
 import { assertThat } from '@tidemark/core';
 import type { FieldReference, OrganizationId, SubjectFact } from '@tidemark/core';
 import { conditionSql, type SqlParameters, textOf } from './measure-sql.ts';
+import { textChunks } from './text-chunks.ts';
 
 /** Columns of a row of facts, as in the table. */
 export const FACT_COLUMNS = ['kind', 'fact', 'id', 'latest', 'earliest'] as const;
@@ -104,21 +105,9 @@ function namedFacts(
   GROUP BY subject_id, told.1`;
 }
 
-/** A server takes 128 KiB in one parameter. */
-const ID_CHARACTERS_PER_PARAMETER_MAX = 32_768;
-
 function isOneOf(text: string, ids: readonly string[], parameters: SqlParameters): string {
-  const chunks: string[][] = [[]];
-  let room = ID_CHARACTERS_PER_PARAMETER_MAX;
-  for (const id of ids) {
-    if (id.length > room && chunks.at(-1)?.length !== 0) {
-      chunks.push([]);
-      room = ID_CHARACTERS_PER_PARAMETER_MAX;
-    }
-    chunks.at(-1)?.push(id);
-    room -= id.length;
-  }
-  return `(${chunks.map((chunk) => `${text} IN ${parameters.bind('Array(String)', chunk)}`).join(' OR ')})`;
+  const chunks = textChunks(ids).map((chunk) => `${text} IN ${parameters.bind('Array(String)', chunk)}`);
+  return `(${chunks.join(' OR ')})`;
 }
 
 function isOfTypes(types: readonly string[], parameters: SqlParameters): string {
