@@ -123,7 +123,7 @@ export interface TestGateway {
   readonly log: ReturnType<typeof createMemoryLog>;
   readonly logged: () => string;
   /** As if rows of every bucket had come. */
-  flush(): void;
+  flush(minutesMs?: readonly number[]): void;
   setNow(ms: number): void;
 }
 
@@ -146,11 +146,13 @@ export interface TestGatewayOptions {
   readonly catalog?: Administered;
   readonly packs?: readonly Pack[];
   readonly organizationRequestsMax?: number;
+  /** One whose sleeps take no time when absent: nothing may follow answers then. */
+  readonly clock?: Clock;
 }
 
 export async function createTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
   let nowMs = NOW_MS;
-  const clock: Clock = { nowMs: () => nowMs, sleep: () => Promise.resolve() };
+  const clock = options.clock ?? { nowMs: () => nowMs, sleep: () => Promise.resolve() };
   const lines: string[] = [];
   const destination = new Writable({
     write(chunk: Buffer, _encoding, done) {
@@ -207,11 +209,15 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
   const known = [0, 1].map((partition) => ({ partition, nextOffset: 5, arrivedThroughMs: NOW_MS }));
   const progress = (options.progress ?? known).map((entry) => ({ topic: 'tidemark.events', ...entry }));
   let flushes = 0;
+  const listeners = new Set<Parameters<GatewayRoutesOptions['feed']['onFlush']>[0]>();
   registerGatewayRoutes(app, {
     feed: {
       caughtUp: () => Promise.resolve(true),
       version: () => String(flushes),
-      onFlush: () => () => undefined,
+      onFlush(listener) {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
     },
     answerCache: createMemoryCache({ clock }),
     log,
@@ -296,8 +302,10 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
     letters,
     log: busLog,
     logged: () => lines.join(''),
-    flush: () => {
+    flush: (minutesMs = []) => {
       flushes += 1;
+      const { organization = DEFAULT_ORGANIZATION } = options;
+      for (const listener of listeners) listener({ organization, minutesMs });
     },
     setNow: (ms) => {
       nowMs = ms;

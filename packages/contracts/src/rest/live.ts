@@ -116,7 +116,14 @@ export const LiveStreamParametersSchema = Type.Object(
   { title: 'LiveStreamParameters', additionalProperties: false },
 );
 
-const { from, to, cursor: _none, ...OF_SERIES } = SeriesParametersSchema.properties;
+const { from, to } = SeriesParametersSchema.properties;
+/** A page of the past is not followed; and what is followed need not say its range. */
+const withoutRange = ({
+  cursor: _cursor,
+  from: _from,
+  to: _to,
+  ...others
+}: typeof SeriesParametersSchema.properties) => others;
 
 /** The same with the query in the URL. */
 export const LiveParametersSchema = Type.Object(
@@ -129,7 +136,7 @@ export const LiveParametersSchema = Type.Object(
     }),
     from: Type.Optional(from),
     to: Type.Optional(to),
-    ...OF_SERIES,
+    ...withoutRange(SeriesParametersSchema.properties),
   },
   {
     title: 'LiveParameters',
@@ -138,13 +145,25 @@ export const LiveParametersSchema = Type.Object(
   },
 );
 
+type LiveParameters = Static<typeof LiveParametersSchema>;
+
 /** @throws invalid-query with every filter that cannot be read */
-export function readLiveParameters(parameters: Static<typeof LiveParametersSchema>): Query {
-  const { metrics: listed, token: _token, interval: _interval, resume: _resume, ...series } = parameters;
-  const metrics = listed.split(',');
+export function readLiveParameters(parameters: LiveParameters): Query {
+  const series = seriesParameters(parameters);
+  const metrics = parameters.metrics.split(',');
   const isBare = [series.from, series.to, series.granularity].every((one) => one === undefined);
   const range = isBare ? LAST_HOUR : { from: series.from ?? LAST_HOUR.from, to: series.to ?? LAST_HOUR.to };
   return { ...toSeriesQuery(metrics[0] ?? '', { ...series, ...range }), metrics };
+}
+
+function seriesParameters({
+  metrics: _metrics,
+  token: _token,
+  interval: _interval,
+  resume: _resume,
+  ...series
+}: LiveParameters) {
+  return series;
 }
 
 /** What an event stream sends; each `data` is a message as of the WebSocket. */

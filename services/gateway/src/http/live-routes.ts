@@ -1,5 +1,4 @@
 /** The doors of the live feed: a WebSocket, and server-sent events. */
-import type { EventEmitter } from 'node:events';
 import websocket from '@fastify/websocket';
 import {
   LiveParametersSchema,
@@ -64,7 +63,7 @@ export function registerLiveRoutes(app: HttpServer, options: LiveRoutesOptions):
   // What it adds to every route ends connections that asked for a WebSocket where there is none.
   void app.register(websocket, {
     options: {
-      server: websocketUpgrades(app.server) as EventEmitter as typeof app.server,
+      server: websocketUpgrades(app.server) as typeof app.server,
       maxPayload: MESSAGE_BYTES_MAX,
       perMessageDeflate: false,
       clientTracking: false,
@@ -88,6 +87,7 @@ function registerSocket(app: HttpServer, live: Live): void {
   app.route({
     method: 'GET',
     url: '/api/v1/ws/analytics/:organization',
+    exposeHeadRoute: false,
     onRequest: [
       onRequest,
       async (request: FastifyRequest) => {
@@ -160,6 +160,8 @@ function registerStreams(app: HttpServer, live: Live): void {
     '/api/v1/live',
     {
       onRequest,
+      // There is nothing to say of a stream without beginning it.
+      exposeHeadRoute: false,
       schema: {
         tags: TAGS,
         summary: 'Follow an answer as an event stream',

@@ -167,7 +167,7 @@ function parseMessage(text: string, onId: (id: string) => void): LiveClientMessa
     });
   }
   const schema = LIVE_CLIENT_SCHEMAS[type as keyof typeof LIVE_CLIENT_SCHEMAS];
-  if (Value.Check(schema, value)) return value as LiveClientMessage;
+  if (Value.Check(schema, value)) return value;
   const faults = Value.Errors(schema, value)
     .slice(0, FAULTS_MAX)
     .map(

@@ -1,4 +1,4 @@
-import { errorMessage, LiveMessage } from './message.ts';
+import { errorMessage, type LiveMessage } from './message.ts';
 import type { LiveQuestion } from './question.ts';
 
 export interface SubscriberOptions {

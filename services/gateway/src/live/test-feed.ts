@@ -43,6 +43,7 @@ export function createHeldClock(startMs = START_MS): Clock & { advance(ms: numbe
           untilMs: nowMs + ms,
           wake: () => {
             sleepers.delete(sleeper);
+            signal?.removeEventListener('abort', sleeper.wake);
             resolve();
           },
         };
