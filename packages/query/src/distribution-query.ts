@@ -7,6 +7,7 @@ import {
   type Fault,
   type FilterNode,
   type Principal,
+  type Query,
   toDecimal,
 } from '@tidemark/core';
 import { VALUE_MAGNITUDE_LIMIT } from '@tidemark/warehouse';
@@ -43,7 +44,7 @@ export interface DistributionContext extends Pick<Principal, 'role' | 'user'> {
  * @throws unknown-metric, forbidden or invalid-query, with all faults of the question
  */
 export function resolveDistribution(
-  query: DistributionQuery,
+  query: DistributionQuery & Pick<Query, 'fiscalYearStart'>,
   context: DistributionContext,
 ): ResolvedDistribution {
   const faults: Fault[] = [];
@@ -60,8 +61,8 @@ export function resolveDistribution(
       `${JSON.stringify(asked.key)} reads no numbers of events or subjects: their distribution is asked for`,
     );
   }
-  const { timeZone, weekStart } = resolveCalendar(query, report);
-  const range = resolveRange(query, { nowMs: context.nowMs, timeZone, weekStart }, report);
+  const calendar = resolveCalendar(query, report);
+  const range = resolveRange(query, { nowMs: context.nowMs, ...calendar }, report);
   const groupBy = resolveGroupBy(query, metrics, report);
   const filters = query.filters ?? [];
   checkFilters(filters, metrics, report);
@@ -69,6 +70,7 @@ export function resolveDistribution(
   const bins = resolveBins(query, report);
   if (faults.length === 0) checkPersonal({ metrics, groupBy, filters }, context, report);
   if (faults.length > 0 || metric === null) throw refusal(faults);
+  const { timeZone } = calendar;
   return { metric, ...range, timeZone, groupBy, filters, limit, bins };
 }
 
