@@ -14,7 +14,8 @@ import { checkStateMetric, checkSubjects } from './catalogue-subjects.ts';
 import { checkViews } from './catalogue-views.ts';
 import type { Fault } from './errors.ts';
 import { metricsOf, parseExpression, type Expression } from './expression.ts';
-import type { BaseMetric, Pack } from './metric.ts';
+import type { BaseMetric } from './metric.ts';
+import type { Pack } from './pack.ts';
 
 const PACK_KEY = /^[a-z][a-z0-9_]{0,31}$/;
 /** Derived metrics of derived metrics can double at every step. */

@@ -6,7 +6,7 @@ import type {
   CatalogueDimension,
   CatalogueOperand,
   CatalogueStateMetric,
-} from './catalogue.ts';
+} from './catalogue-metric.ts';
 import type { Expression } from './expression.ts';
 import { compileMeasures } from './measure.ts';
 import type {
@@ -14,9 +14,9 @@ import type {
   DerivedMetric,
   DimensionDeclaration,
   MetricDeclaration,
-  Pack,
   StateMetric,
 } from './metric.ts';
+import type { Pack } from './pack.ts';
 import type { CatalogueSubject } from './subject.ts';
 
 /** What the packs measure by events, by key of the metric. Metrics of one call that read the same share a measure. */

@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { createCatalogue, operandsOf, stateMetricsOf } from './catalogue.ts';
+import { operandsOf, stateMetricsOf } from './catalogue-metric.ts';
+import { createCatalogue } from './catalogue.ts';
 import { AppError } from './errors.ts';
-import type { AttributeDeclaration, DerivedMetric, Pack, StateMetric, SubjectDeclaration } from './metric.ts';
+import type { AttributeDeclaration, DerivedMetric, StateMetric, SubjectDeclaration } from './metric.ts';
+import type { Pack } from './pack.ts';
 import { compileSubject } from './subject.ts';
 
 const created: AttributeDeclaration = {

@@ -11,7 +11,8 @@ import {
   type Report,
   reportDuplicates,
 } from './catalogue-faults.ts';
-import type { AttributeDeclaration, Pack, StateMetric, SubjectDeclaration } from './metric.ts';
+import type { AttributeDeclaration, StateMetric, SubjectDeclaration } from './metric.ts';
+import type { Pack } from './pack.ts';
 
 /** Each is a few hundred bytes of one statement. */
 const ATTRIBUTES_PER_SUBJECT_MAX = 64;

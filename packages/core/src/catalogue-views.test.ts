@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { createCatalogue } from './catalogue.ts';
 import { AppError } from './errors.ts';
-import type { Pack } from './metric.ts';
+import type { Pack } from './pack.ts';
 import type { ViewDeclaration, ViewSection } from './view.ts';
 
 const totals: ViewSection = {

@@ -1,6 +1,6 @@
 /** The rules of views and dashboards, each reported where it is broken. */
 import { checkMemberKey, quote, type Report, reportDuplicates } from './catalogue-faults.ts';
-import type { Pack } from './metric.ts';
+import type { Pack } from './pack.ts';
 import { parametersOf } from './view-template.ts';
 import type { ViewDeclaration, ViewSection } from './view.ts';
 

@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { baseMetricsOf, createCatalogue } from './catalogue.ts';
+import { baseMetricsOf } from './catalogue-metric.ts';
+import { createCatalogue } from './catalogue.ts';
 import { AppError } from './errors.ts';
-import type { BaseMetric, DerivedMetric, Pack } from './metric.ts';
+import type { BaseMetric, DerivedMetric } from './metric.ts';
+import type { Pack } from './pack.ts';
 
 const count: BaseMetric = {
   kind: 'base',

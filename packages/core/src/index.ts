@@ -11,6 +11,7 @@ export {
   parseTimeZone,
 } from './calendar.ts';
 export * from './catalogue-condition.ts';
+export * from './catalogue-metric.ts';
 export * from './catalogue.ts';
 export * from './clock.ts';
 export * from './errors.ts';
@@ -23,6 +24,7 @@ export * from './measure.ts';
 export * from './metric.ts';
 export * from './organization.ts';
 export * from './own-metric.ts';
+export * from './pack.ts';
 export * from './query.ts';
 export * from './subject.ts';
 export * from './table.ts';

@@ -2,7 +2,6 @@
  * What a user declares, as data. A pack is a list of these; no engine code knows any key that occurs in one.
  */
 import type { Role } from './api-key.ts';
-import type { ViewDeclaration, ViewSection } from './view.ts';
 
 /**
  * Where in an event a value is read: `data.<key>[.<key>…]` (keys of `A-Z a-z 0-9 _`), or one of the attributes `subject`,
@@ -248,20 +247,4 @@ export interface Recorder {
   readonly eventType: string;
   /** From which key of the posted object each data field comes; all other keys are rejected. */
   readonly fields: readonly RecorderField[];
-}
-
-/** A domain, as data. */
-export interface Pack {
-  readonly key: string;
-  readonly title: string;
-  readonly description: string;
-  readonly eventTypes: readonly EventTypeDeclaration[];
-  readonly dimensions: readonly DimensionDeclaration[];
-  readonly metrics: readonly MetricDeclaration[];
-  readonly subjects: readonly SubjectDeclaration[];
-  readonly importMappings: readonly ImportMapping[];
-  readonly recorders: readonly Recorder[];
-  readonly views: readonly ViewDeclaration[];
-  /** What its page shows, in order; the range, the zone and the comparison are the reader's. */
-  readonly dashboard: readonly ViewSection[];
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { createCatalogue } from './catalogue.ts';
-import type { DerivedMetric, Pack } from './metric.ts';
+import type { DerivedMetric } from './metric.ts';
+import type { Pack } from './pack.ts';
 import { extendCatalogue, type OwnBaseMetric } from './own-metric.ts';
 
 const common = { title: 'T', description: '', unit: '1', direction: 'neutral' } as const;

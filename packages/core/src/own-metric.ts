@@ -1,10 +1,12 @@
 /** Metrics that an organization declares for itself, beside those of the packs it has enabled. */
 import { checkDerivedMetrics, checkPack } from './catalogue-check.ts';
 import { resolveBaseMetrics, resolveDerivedMetrics } from './catalogue-resolve.ts';
-import { type Catalogue, catalogueOf, type CatalogueMetric, type CatalogueOperand } from './catalogue.ts';
+import type { CatalogueMetric, CatalogueOperand } from './catalogue-metric.ts';
+import { type Catalogue, catalogueOf } from './catalogue.ts';
 import type { Fault } from './errors.ts';
 import type { Measure } from './measure.ts';
-import type { BaseMetric, DerivedMetric, DimensionDeclaration, MetricDeclaration, Pack } from './metric.ts';
+import type { BaseMetric, DerivedMetric, DimensionDeclaration, MetricDeclaration } from './metric.ts';
+import type { Pack } from './pack.ts';
 
 /** The first part of the key of every one of them; no pack is called so. */
 export const OWN_METRIC_PACK = 'own';
