@@ -64,6 +64,8 @@ export interface QueryEngine extends SubjectLookup {
       readonly signal?: AbortSignal;
       /** The instant of asking; the clock's when absent. */
       readonly nowMs?: number;
+      /** What `resolve` has made of the question at that instant: it is answered, whatever has changed since. */
+      readonly resolved?: ResolvedQuery;
     },
   ): Promise<Answer>;
   /**
@@ -133,8 +135,8 @@ export function createQueryEngine(options: QueryEngineOptions): QueryEngine {
         completeThrough: completeMs === null ? null : new Date(completeMs).toISOString(),
       };
     },
-    async ask(principal, query, { signal, nowMs = clock.nowMs() } = {}) {
-      const resolved = await resolve(principal, query, nowMs);
+    async ask(principal, query, { signal, nowMs = clock.nowMs(), resolved: known } = {}) {
+      const resolved = known ?? (await resolve(principal, query, nowMs));
       const main = layoutOf({ fromMs: resolved.fromMs, toMs: resolved.toMs }, resolved);
       // Measures and progress before marks before rows: see pipeline.ts.
       const bases = resolved.metrics.flatMap(baseMetricsOf);

@@ -47,6 +47,15 @@ describe('asking', () => {
     expect((await process.answers.ask(ACME, QUESTION)).source).toBe('cache');
   });
 
+  it('keeps the answer to what was resolved, whatever is set meanwhile', async () => {
+    const { process } = open();
+    const asking = process.answers.ask(ACME, QUESTION);
+    process.timeZone = 'Europe/Berlin';
+    await asking;
+    const kept = await process.answers.ask(ACME, { ...QUESTION, timeZone: 'UTC' });
+    expect([kept.source, kept.answer.timeZone]).toEqual(['cache', 'UTC']);
+  });
+
   it('never gives one organization what is kept of another', async () => {
     const { world, process } = open();
     world.insert(START_MS - MINUTE_MS);

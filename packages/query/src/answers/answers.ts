@@ -7,6 +7,7 @@
  *   an answer holds every row of every flush that its version covers.
  * - It is kept under that version. Whoever finds it has the same version, so knows of no newer flush of those ranges.
  * - Versions are offsets of the log of flushes: they mean the same in every process.
+ * - What is kept is the answer to the question as it was resolved for its key, whatever is declared or set meanwhile.
  *
  * Flags and `completeThrough` of an answer belong to the progress it was computed with: it is kept under what it says itself.
  */
@@ -157,7 +158,7 @@ class EngineAnswers implements Answers {
     const { asker, query, nowMs, versions, resolved } = asked;
     this.#computing += 1;
     const answer = await this.#options.engine
-      .ask(asker, query, { nowMs, ...(signal !== undefined && { signal }) })
+      .ask(asker, query, { nowMs, resolved, ...(signal !== undefined && { signal }) })
       .finally(() => {
         this.#computing -= 1;
       });

@@ -69,6 +69,8 @@ export interface Process {
   readonly computations: Computation[];
   /** How many were ever begun. */
   begun: number;
+  /** Of questions that do not say. */
+  timeZone: string;
   /** In every answer, to make it large. */
   dimensionText: string;
   /** Whether versions are known. */
@@ -91,13 +93,13 @@ export function createProcess(
   const counted = new Map<string, number>();
   let position = 0;
   let isAtOnce = false;
+  const resolveNow = ({ role, user }: Asker, query: Query, nowMs: number) =>
+    resolveQuery({ timeZone: process.timeZone, ...query }, { catalogue: CATALOGUE, role, user, nowMs });
   const engine: Pick<QueryEngine, 'ask' | 'resolve'> = {
-    resolve: async ({ role, user }, query, nowMs) =>
-      resolveQuery(query, { catalogue: CATALOGUE, role, user, nowMs }),
-    ask(asker, query, { signal, nowMs = world.nowMs } = {}) {
+    resolve: async (asker, query, nowMs) => resolveNow(asker, query, nowMs),
+    ask(asker, query, { signal, nowMs = world.nowMs, resolved = resolveNow(asker, query, nowMs) } = {}) {
       process.begun += 1;
-      const { role, user } = asker;
-      const { fromMs, toMs } = resolveQuery(query, { catalogue: CATALOGUE, role, user, nowMs });
+      const { fromMs, toMs, timeZone } = resolved;
       const completeThrough = new Date(world.arrivedThroughMs).toISOString();
       return new Promise<Answer>((resolve, reject) => {
         let value: number | null = null;
@@ -110,7 +112,8 @@ export function createProcess(
           finish() {
             this.read();
             computations.splice(computations.indexOf(this), 1);
-            resolve(answerOf(value ?? 0, { fromMs, toMs, completeThrough, text: process.dimensionText }));
+            const text = process.dimensionText;
+            resolve(answerOf(value ?? 0, { fromMs, toMs, timeZone, completeThrough, text }));
           },
           fail(error) {
             computations.splice(computations.indexOf(this), 1);
@@ -155,6 +158,7 @@ export function createProcess(
     answers,
     computations,
     begun: 0,
+    timeZone: 'UTC',
     dimensionText: '',
     isKnown: true,
     counted,
@@ -176,9 +180,9 @@ export function createProcess(
 
 function answerOf(
   value: number,
-  options: { fromMs: number; toMs: number; completeThrough: string; text: string },
+  options: { fromMs: number; toMs: number; timeZone: string; completeThrough: string; text: string },
 ): Answer {
-  const { fromMs, toMs, completeThrough, text } = options;
+  const { fromMs, toMs, timeZone, completeThrough, text } = options;
   const start = new Date(fromMs).toISOString();
   const end = new Date(toMs).toISOString();
   const partial = end > completeThrough;
@@ -187,7 +191,7 @@ function answerOf(
     from: start,
     to: end,
     granularity: null,
-    timeZone: 'UTC',
+    timeZone,
     completeThrough,
     tiersRead: ['raw'],
     estimates: [],
