@@ -138,7 +138,7 @@ function askedFigures(asking: Asking, reading: Reading, rows: RowChoice): AskedF
       valuesOf: (row) => metrics.map((metric) => [metric.key, baseValue(metric, row, request.levels)]),
     }),
   );
-  const ofStates = stateRequests(asking, reading, rows).map(
+  const ofStates = stateRequests({ ...asking, ...rows, layout: reading.layout }).map(
     (request): AskedFigures => ({
       request,
       isOther,
@@ -151,7 +151,7 @@ function askedFigures(asking: Asking, reading: Reading, rows: RowChoice): AskedF
 }
 
 /** Which rows are asked for, and whether they all are one group. */
-export interface RowChoice {
+interface RowChoice {
   readonly groups: GroupChoice | null;
   readonly isOther: boolean;
 }
