@@ -12,6 +12,7 @@ import type {
   ViewParameter,
   ViewSection,
 } from '@tidemark/core';
+import { recorderExamples, viewExamples } from './page-examples.ts';
 
 type Row = readonly string[];
 
@@ -153,16 +154,8 @@ function about(section: ViewSection): string {
   return `${codes(keys)}${by}${compare === undefined ? '' : `, compared (${code(compare)})`}`;
 }
 
-function viewPart({
-  path,
-  methods,
-  title,
-  description,
-  role,
-  ownedBy,
-  parameters,
-  sections,
-}: ViewDeclaration): string {
+function viewPart(view: ViewDeclaration, pack: Pack): string {
+  const { path, methods, title, description, role, ownedBy, parameters, sections } = view;
   const doors = methods.map((method) => code(`${method} /api/v1/analytics/${path}`)).join(', ');
   const who = [
     role === 'admin' ? ' For admins.' : '',
@@ -177,10 +170,12 @@ function viewPart({
     parameter.description,
   ]);
   const told = table(['parameter', 'type', 'unit', 'default', 'values', 'meaning'], rows);
-  return `### ${title}\n\n${doors}\n\n${description}${who}\n\n${told}\n\n${sectionsPart(sections)}`;
+  const example = viewExamples(view, pack);
+  return [`### ${title}`, doors, `${description}${who}`, example, told, sectionsPart(sections)].join('\n\n');
 }
 
-function doorsPart({ recorders, importMappings }: Pack): string[] {
+function doorsPart(pack: Pack): string[] {
+  const { recorders, importMappings } = pack;
   const recorded = recorders.map(({ name, title, eventType, fields }) => {
     const door = code(`POST /api/v1/analytics/metrics${name === null ? '' : `/${name}`}`);
     const keys = fields.map(({ from, required }) => `${code(from)}${required ? '' : '?'}`).join(' ');
@@ -191,7 +186,7 @@ function doorsPart({ recorders, importMappings }: Pack): string[] {
     return `- ${code(`tidemark import ${key} <file>`)}: ${title}.${settings.length === 0 ? '' : ` Settings: ${settings.join(' ')}`}`;
   });
   return [
-    ...(recorded.length === 0 ? [] : [`## Recorders\n\n${recorded.join('\n')}`]),
+    ...(recorded.length === 0 ? [] : [`## Recorders\n\n${recorded.join('\n')}\n\n${recorderExamples(pack)}`]),
     ...(imported.length === 0 ? [] : [`## Imports\n\n${imported.join('\n')}`]),
   ];
 }
@@ -207,7 +202,9 @@ export function packPage(pack: Pack, catalogue: Catalogue): string {
     `## Dimensions\n\n${dimensionsPart(pack)}`,
     `## Metrics\n\n${metricsPart(pack, catalogue)}`,
     ...(pack.subjects.length === 0 ? [] : [`## Subjects\n\n${pack.subjects.map(subjectPart).join('\n\n')}`]),
-    ...(pack.views.length === 0 ? [] : [`## Views\n\n${pack.views.map(viewPart).join('\n\n')}`]),
+    ...(pack.views.length === 0
+      ? []
+      : [`## Views\n\n${pack.views.map((view) => viewPart(view, pack)).join('\n\n')}`]),
     ...(pack.dashboard.length === 0 ? [] : [`## Dashboard\n\n${sectionsPart(pack.dashboard)}`]),
   ];
   return `${parts.join('\n\n')}\n`;
