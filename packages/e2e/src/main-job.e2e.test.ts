@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe } from '@jest/globals';
 import { describeCachedAnswers } from './cached-answers.ts';
 import { describeCredentials } from './credentials.ts';
 import { describeEventsIn } from './events-in.ts';
+import { describeLiveFeed } from './live-feed.ts';
 import { describeOperators } from './operators.ts';
 import { describeOwnMetrics } from './own-metrics.ts';
 import { describeQuestionsOut } from './questions-out.ts';
@@ -37,6 +38,7 @@ describe(`Tidemark, ${profileUnderTest()}`, () => {
   describe('questions out', () => describeQuestionsOut(() => system));
   describe('own metrics', () => describeOwnMetrics(() => system));
   describe('cached answers', () => describeCachedAnswers(() => system));
+  describe('live feed', () => describeLiveFeed(() => system));
   describe('operators', () =>
     describeOperators(
       () => system,
