@@ -10,7 +10,8 @@ export const DistributionRequestSchema = Type.Object(
     metric: Type.String({
       minLength: 1,
       maxLength: 128,
-      description: 'One that reads a number of events (a sum, an average, an extreme, a percentile)',
+      description:
+        'One that reads a number of events or of subjects (a sum, an average, an extreme, a percentile, a time elapsed)',
     }),
     from,
     to,

@@ -23,7 +23,7 @@ export function registerDistributionRoutes(
         tags: ['Questions'],
         summary: 'How the values of a metric lie',
         description:
-          'Exact counts of values in bins, from raw events: of a range of which raw is no longer kept it tells nothing.',
+          'Exact counts of values in bins. Of events from raw: of a range of which raw is no longer kept it tells nothing. Of subjects as they are now.',
         body: DistributionRequestSchema,
         response: { 200: DistributionAnswerSchema, ...problemResponses(400, 401, 403, 422, 429, 503) },
       },
