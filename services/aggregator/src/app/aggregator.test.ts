@@ -71,7 +71,7 @@ async function start(world: TestWorld, consumeFault?: ErrorCode) {
       rollups: { recompute: () => Promise.resolve(0), greatestVersion: () => Promise.resolve(0n) },
       subjects: { absorb: () => Promise.resolve() },
       measures: [],
-      ownMeasures: () => Promise.resolve([]),
+      ownMeasures: { of: () => Promise.resolve([]), giveUp: () => Promise.resolve() },
       facts: [],
       clock: world.clock,
       log: createSilentLog(),

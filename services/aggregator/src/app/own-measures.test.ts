@@ -24,9 +24,9 @@ function stored(change: Partial<OwnMetric>): OwnMetric {
   return { key, declaration, createdAtMs: 0, updatedAtMs: 0, revision: 1, rollup, ...change };
 }
 
-async function ownMeasures(metrics: readonly OwnMetric[]) {
+function open(metrics: readonly OwnMetric[]) {
   const givenUp: string[] = [];
-  const measuresOf = createOwnMeasures({
+  const own = createOwnMeasures({
     definitions: {
       metricsOf: () => Promise.resolve(metrics),
       giveUpMetric: async (_organization, name, adoption) => {
@@ -35,7 +35,12 @@ async function ownMeasures(metrics: readonly OwnMetric[]) {
     },
     log: createSilentLog(),
   });
-  const measures = await measuresOf(organization());
+  return { own, givenUp };
+}
+
+async function ownMeasures(metrics: readonly OwnMetric[]) {
+  const { own, givenUp } = open(metrics);
+  const measures = await own.of(organization());
   return { fingerprints: measures.map((measure) => measure.fingerprint), givenUp };
 }
 
@@ -57,5 +62,18 @@ describe('own measures', () => {
     const { fingerprints, givenUp } = await ownMeasures([stored(change)]);
     expect(fingerprints).toEqual([]);
     expect(givenUp).toHaveLength(1);
+  });
+
+  it('are given up by all metrics that are kept in them, and by no other', async () => {
+    const { own, givenUp } = open([
+      stored({}),
+      stored({ key: 'own.twin', rollup: { fingerprint, adoption: 4n, isConfirmed: false } }),
+      stored({ key: 'own.other', rollup: { fingerprint: 'other', adoption: 5n, isConfirmed: true } }),
+      stored({ key: 'own.raw', rollup: null }),
+    ]);
+    const [measure] = await open([stored({})]).own.of(organization());
+    if (measure === undefined) throw new Error('the measure of the metric is made');
+    await own.giveUp(organization(), measure);
+    expect(givenUp).toEqual(['own.size 3', 'own.twin 4']);
   });
 });

@@ -9,17 +9,22 @@ export interface OwnMeasuresDependencies {
   readonly log: Logger;
 }
 
-/** @throws catalog-unavailable */
-export type OwnMeasures = (organization: OrganizationId) => Promise<readonly Measure[]>;
+export interface OwnMeasures {
+  /**
+   * The measures of an organization's own metrics that rollups are made of. To be called AFTER a bucket was claimed and before raw is
+   * read: so a bucket whose mark is cleared holds every measure that was adopted before its claim, and one adopted later has it marked
+   * again.
+   *
+   * What this release compiles differently, or cannot read, is given up first: nobody may read rollups that are no longer made.
+   * @throws catalog-unavailable
+   */
+  of(organization: OrganizationId): Promise<readonly Measure[]>;
+  /** From now on nobody reads rollups of the measure: its metrics are answered from raw until they are adopted again. @throws catalog-unavailable */
+  giveUp(organization: OrganizationId, measure: Measure): Promise<void>;
+}
 
-/**
- * The measures of an organization's own metrics that rollups are made of. To be called AFTER a bucket was claimed and before raw is read:
- * so a bucket whose mark is cleared holds every measure that was adopted before its claim, and one adopted later has it marked again.
- *
- * What this release compiles differently, or cannot read, is given up first: nobody may read rollups that are no longer made.
- */
 export function createOwnMeasures({ definitions, log }: OwnMeasuresDependencies): OwnMeasures {
-  return async (organization) => {
+  async function of(organization: OrganizationId): Promise<readonly Measure[]> {
     const measures = new Map<string, Measure>();
     for (const { key, declaration, rollup } of await definitions.metricsOf(organization)) {
       if (rollup === null) continue;
@@ -33,5 +38,16 @@ export function createOwnMeasures({ definitions, log }: OwnMeasuresDependencies)
       log.warn({ organization, metric: key }, 'an own metric is declared differently now: no rollups of it');
     }
     return [...measures.values()];
+  }
+
+  return {
+    of,
+    async giveUp(organization, { fingerprint }) {
+      for (const { key, rollup } of await definitions.metricsOf(organization)) {
+        if (rollup?.fingerprint !== fingerprint) continue;
+        await definitions.giveUpMetric(organization, key, rollup.adoption);
+        log.warn({ organization, metric: key }, 'rollups of an own metric cannot be made: no more are');
+      }
+    },
   };
 }

@@ -82,6 +82,7 @@ async function run(
   const stop = new AbortController();
   const world = createPipeline(starts, () => clock.nowMs(), options.tier ?? '1m');
   for (const [call, codes] of Object.entries(options.faults ?? {})) world.faults.set(call, codes);
+  const own = [...(options.own ?? [])];
   const recomputed: number[] = [];
   let failures = 0;
   const stopWhenDone = () => {
@@ -109,9 +110,15 @@ async function run(
           world.step(`absorb ${facts.length} of ${bucketStartsMs.length}`),
       },
       measures: [MEASURE],
-      ownMeasures: async () => {
-        await world.step('own');
-        return options.own ?? [];
+      ownMeasures: {
+        of: async () => {
+          await world.step('own');
+          return own;
+        },
+        giveUp: async (_organization, measure) => {
+          await world.step(`give up ${measure.fingerprint}`);
+          own.splice(own.indexOf(measure), 1);
+        },
       },
       facts: [FACT],
       clock: {
@@ -255,6 +262,27 @@ describe('the rollup worker', () => {
     });
     expect(calls.indexOf('confirm')).toBeGreaterThan(calls.indexOf('mark 4'));
     expect(calls.filter((call) => call === 'adopt')).toHaveLength(2);
+  });
+
+  it.each([
+    ['costs too much', new AppError('query-too-expensive', 'too much memory'), 2],
+    ['finds a bug', new Error('field value too long'), 0],
+  ])('gives up an own measure that %s before it clears the mark', async (_name, error, failures) => {
+    const own = [{ fingerprint: 'good' }, { fingerprint: 'bad' }] as Measure[];
+    const made: string[] = [];
+    const world = await run(minutes(4), {
+      own,
+      recompute: ({ measures }) => {
+        const names = measures.map(({ fingerprint }) => fingerprint);
+        if (names.includes('bad')) throw error;
+        made.push(names.join(' '));
+      },
+      until: isClean,
+    });
+    expect(made.slice(0, 2)).toEqual(['f1', 'good']);
+    expect(world.failures()).toBe(failures);
+    const order = world.calls.filter((call) => call === 'clear' || call.startsWith('give'));
+    expect(order.slice(0, 2)).toEqual(['give up bad', 'clear']);
   });
 
   it('stops at a bug', async () => {

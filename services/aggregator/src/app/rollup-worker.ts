@@ -6,7 +6,7 @@ import { completeThroughMs, isAppError, MINUTE_MS, SECOND_MS } from '@tidemark/c
 import type { AppError, Clock, Measure, SubjectFact } from '@tidemark/core';
 import type { Claim, PipelineState } from '@tidemark/catalog';
 import { EVENTS_TOPIC } from '@tidemark/contracts';
-import type { EventStore, RollupStore, SubjectStore } from '@tidemark/warehouse';
+import type { EventStore, RecomputeOptions, RollupStore, SubjectStore } from '@tidemark/warehouse';
 import type { Logger } from '@tidemark/runtime';
 import { bucketsOf } from '../domain/marks.ts';
 import type { OwnMeasures } from './own-measures.ts';
@@ -147,19 +147,8 @@ async function claimDue(
 }
 
 /** Null when the buckets are clean now, else why they are not. @throws the catalog's AppErrors */
-async function recompute(
-  {
-    pipeline,
-    rollups,
-    subjects,
-    measures,
-    ownMeasures,
-    facts,
-    clock,
-    onRecomputed,
-  }: RollupWorkerDependencies,
-  claim: Claim,
-): Promise<AppError | null> {
+async function recompute(dependencies: RollupWorkerDependencies, claim: Claim): Promise<AppError | null> {
+  const { pipeline, subjects, facts, clock, onRecomputed } = dependencies;
   const first = claim.buckets[0];
   if (first === undefined) return null;
   const startedAtMs = clock.nowMs();
@@ -170,9 +159,7 @@ async function recompute(
     timeoutMs: ROLLUP_TIMEOUT_MS,
   };
   try {
-    const own = await ownMeasures(first.organization);
-    const all = own.length === 0 ? measures : [...measures, ...own.filter(isNotAmong(measures))];
-    await rollups.recompute({ ...buckets, measures: all, version: claim.version });
+    await makeRollups(dependencies, { ...buckets, version: claim.version });
     // A closed minute without a mark is read from nowhere else: see `packages/query/src/subjects/sources.ts`.
     if (first.tier === '1m') await subjects.absorb({ ...buckets, facts });
   } catch (error) {
@@ -182,6 +169,36 @@ async function recompute(
   await pipeline.clearDirty(claim);
   onRecomputed(claim, clock.nowMs() - startedAtMs);
   return null;
+}
+
+/**
+ * What an organization declares for itself may cost more than there is, or find a fault of ours. It shall neither hold up the rollups of
+ * others nor end the process: what fails by itself, where the packs' measures do not, is given up BEFORE the marks are cleared.
+ */
+async function makeRollups(
+  { rollups, measures, ownMeasures, log }: RollupWorkerDependencies,
+  buckets: Omit<RecomputeOptions, 'measures'>,
+): Promise<void> {
+  const { organization } = buckets;
+  const own = (await ownMeasures.of(organization)).filter(isNotAmong(measures));
+  try {
+    await rollups.recompute({ ...buckets, measures: [...measures, ...own] });
+    return;
+  } catch (error) {
+    const isOfOne = buckets.bucketStartsMs.length === 1 && !isAppError(error, 'warehouse-unavailable');
+    if (own.length === 0 || (isAppError(error) && !isOfOne)) throw error;
+    log.warn({ err: error, organization }, 'rollups failed; own metrics are tried one by one');
+  }
+  await rollups.recompute({ ...buckets, measures });
+  for (const measure of own) {
+    try {
+      await rollups.recompute({ ...buckets, measures: [measure] });
+    } catch (error) {
+      if (isAppError(error, 'warehouse-unavailable')) throw error;
+      log.warn({ err: error, organization, measure: measure.fingerprint }, 'an own metric fails');
+      await ownMeasures.giveUp(organization, measure);
+    }
+  }
 }
 
 /** A bucket that fails alone keeps its lease: given back at once it would be the first in line again, and no other would come up. */

@@ -112,7 +112,7 @@ export class Program implements Member {
         // Keeping facts twice, or in any order, changes nothing: there is nothing to find out by a simulation.
         subjects: { absorb: () => Promise.resolve() },
         measures: [],
-        ownMeasures: () => Promise.resolve([]),
+        ownMeasures: { of: () => Promise.resolve([]), giveUp: () => Promise.resolve() },
         facts: [],
         clock: {
           nowMs: () => clock.nowMs(),
