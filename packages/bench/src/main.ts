@@ -3,6 +3,7 @@
  * `npm run bench -- --scenario outage [--minutes 10 --rate 5000]`
  * `npm run bench -- --scenario rebuild [--profile … --events 1000000]`
  * `npm run bench -- --scenario exports [--rows 10000000]`
+ * `npm run bench -- --scenario live [--profile … --subscribers 5000]`
  *
  * Starts the product from `dist` on loopback with data of its own, measures it beside the ceilings of the same machine in the
  * same run, prints the figures and stops everything. Exit code 1 when a floor is missed, 2 when it could not measure.
@@ -17,6 +18,7 @@ import { describeMachine } from './machine.ts';
 import { renderReport } from './report.ts';
 import type { ProfileReport } from './report.ts';
 import { runExports } from './scenarios/exports.ts';
+import { runLive } from './scenarios/live.ts';
 import { runOutage } from './scenarios/outage.ts';
 import { runRebuild } from './scenarios/rebuild.ts';
 import { isWorkerName } from './workers/protocol.ts';
@@ -27,6 +29,8 @@ const ROUND_SECONDS_DEFAULT = 2;
 const ROUND_SECONDS_MAX = 60;
 const OUTAGE_MINUTES_MAX = 60;
 const EVENTS_MAX = 10_000_000;
+/** As many as one credential may have. */
+const SUBSCRIBERS_MAX = 5_000;
 const EXPORT_ROWS_MAX = 100_000_000;
 
 const { values } = parseArgs({
@@ -39,6 +43,7 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '5000' },
     events: { type: 'string', default: '1000000' },
     rows: { type: 'string', default: '10000000' },
+    subscribers: { type: 'string', default: '5000' },
     worker: { type: 'string' },
   },
 });
@@ -83,12 +88,20 @@ async function playScenario(
     return runOutage({ outageMs, eventsPerSecond: count('rate', values.rate, EVENTS_MAX), log });
   }
   if (scenario === 'exports') return runExports({ rows: count('rows', values.rows, EXPORT_ROWS_MAX), log });
-  if (scenario !== 'rebuild') {
-    throw new Error(`--scenario is ${scenario}, expected outage, rebuild or exports`);
+  if (scenario !== 'rebuild' && scenario !== 'live') {
+    throw new Error(`--scenario is ${scenario}, expected outage, rebuild, exports or live`);
   }
   let held = true;
   for (const profile of profiles) {
-    held = (await runRebuild({ profile, events: count('events', values.events, EVENTS_MAX), log })) && held;
+    const isHeld =
+      scenario === 'live'
+        ? await runLive({
+            profile,
+            subscribers: count('subscribers', values.subscribers, SUBSCRIBERS_MAX),
+            log,
+          })
+        : await runRebuild({ profile, events: count('events', values.events, EVENTS_MAX), log });
+    held = isHeld && held;
   }
   return held;
 }

@@ -1,4 +1,5 @@
 /** What the main process and its workers say to each other: one JSON value a line. */
+import type { Query } from '@tidemark/core';
 import type { EventTimes } from '../sample-events.ts';
 
 export interface HttpTarget {
@@ -63,12 +64,30 @@ export interface CountAnswer {
   readonly elapsedMs: { readonly p50: number; readonly p95: number };
 }
 
+/** Open subscribers; say what value comes next; wait until all have been told it. */
+export type FollowersRequest =
+  | {
+      readonly kind: 'open';
+      readonly url: string;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly subscribers: number;
+      readonly query: Query;
+    }
+  | { readonly kind: 'expect'; readonly value: number }
+  | { readonly kind: 'collect' };
+
+export interface FollowersAnswer {
+  /** Of each subscriber, since the epoch; only of `collect`. */
+  readonly receivedAtMs: readonly number[];
+}
+
 /** Worker -> what it is asked and what it answers. Each is a process of its own. */
 export interface Conversations {
   load: { request: LoadRequest; answer: LoadAnswer };
   'bare-server': { request: Record<string, never>; answer: { readonly url: string } };
   'bare-insert': { request: InsertRequest; answer: InsertAnswer };
   'bare-count': { request: CountRequest; answer: CountAnswer };
+  followers: { request: FollowersRequest; answer: FollowersAnswer };
 }
 
 export type WorkerName = keyof Conversations;
@@ -78,6 +97,7 @@ const WORKER_NAMES = [
   'bare-server',
   'bare-insert',
   'bare-count',
+  'followers',
 ] as const satisfies readonly WorkerName[];
 
 export function isWorkerName(text: string): text is WorkerName {

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { openBareCounter } from './bare-count.ts';
 import { openBareInserter } from './bare-insert.ts';
 import { openBareServer } from './bare-server.ts';
+import { openFollowers } from './followers.ts';
 import { runLoad } from './load.ts';
 import type { Conversations, WorkerLine, WorkerName, WorkerService } from './protocol.ts';
 
@@ -11,6 +12,7 @@ const SERVICES: { readonly [Name in WorkerName]: () => WorkerService<Name> } = {
   'bare-server': openBareServer,
   'bare-insert': openBareInserter,
   'bare-count': openBareCounter,
+  followers: openFollowers,
 };
 
 /** Resolves at the end of the input. */
