@@ -208,7 +208,7 @@ describe('the views of the packs', () => {
           .find(({ kind }) => kind === section.subject);
         expect({ section: section.key, isPerson: subject?.isPerson }).toEqual({ section: section.key });
       } else if ('query' in section) {
-        const groups = (section.query.groupBy ?? []).filter((key) => personal.has(String(key)));
+        const groups = (section.query.groupBy ?? []).filter((key) => personal.has(key));
         expect({ section: section.key, groups }).toEqual({ section: section.key, groups: [] });
       }
     }
