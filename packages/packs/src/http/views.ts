@@ -2,7 +2,7 @@ import type { ViewDeclaration } from '@tidemark/core';
 import { COMPARE, equal, FILTERS, granularity, limit, only, range, TIME_ZONE } from '../view-parts.ts';
 
 /** What is told of any set of requests. */
-export const REQUEST_FIGURES = [
+const REQUEST_FIGURES = [
   'http.requests',
   'http.errors',
   'http.server_errors',

@@ -3,7 +3,7 @@ import { equal, FILTERS, granularity, limit, only, range, TIME_ZONE } from '../v
 
 const NULLS = 'Rates and times are null where nothing was sent.';
 
-export const MESSAGE_FIGURES = [
+const MESSAGE_FIGURES = [
   'messaging.submitted',
   'messaging.delivered',
   'messaging.failed',

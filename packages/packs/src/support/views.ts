@@ -18,7 +18,7 @@ const ONLY: readonly ViewParameter[] = [
 ];
 const NARROWED = ONLY.map(({ name }) => equal(name));
 
-export const PERCENTILES = [
+const PERCENTILES = [
   'support.first_response_avg',
   'support.first_response_p50',
   'support.first_response_p90',
