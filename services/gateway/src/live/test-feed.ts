@@ -15,8 +15,8 @@ import { createLiveHub, type LiveHub, type LiveHubOptions } from './hub.ts';
 import type { Subscriber } from './subscriber.ts';
 import type { LiveTransport } from './transport.ts';
 
-export const START_MS = Date.parse('2026-03-01T12:00:00Z');
-export const ACME = organization('acme');
+const START_MS = Date.parse('2026-03-01T12:00:00Z');
+const ACME = organization('acme');
 const MINUTES = 30;
 
 export function organization(name: string): OrganizationId {
@@ -29,7 +29,7 @@ export function principalOf(whose: OrganizationId = ACME): Principal {
   return { organization: whose, role: 'viewer', credentialId: `key of ${whose}`, user: null };
 }
 
-export const QUERY = { metrics: ['shop.orders'], from: 'now-30m', to: 'now', granularity: 'minute' } as const;
+const QUERY = { metrics: ['shop.orders'], from: 'now-30m', to: 'now', granularity: 'minute' } as const;
 
 /** A clock that stands still; sleeps that are over end when it is advanced. */
 export function createHeldClock(startMs = START_MS): Clock & { advance(ms: number): void } {
