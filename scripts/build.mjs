@@ -25,6 +25,7 @@ const ENTRIES = {
   cluster: 'packages/testkit/src/cluster/main.ts',
   bench: 'packages/bench/src/main.ts',
   faults: 'packages/faults/src/main.ts',
+  fuzz: 'packages/faults/src/hostile/main.ts',
   simulate: 'services/aggregator/src/simulation/main.ts',
 };
 
