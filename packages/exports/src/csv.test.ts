@@ -51,6 +51,15 @@ describe('CSV', () => {
     );
   });
 
+  it('makes no cell of what a question in the metadata says', async () => {
+    const table = tableOf([{ name: 'a', type: 'text' }], [['b']]);
+    const metadata = { ...table.metadata, question: { metrics: ['x,=1+1,'] } } as typeof table.metadata;
+    const bytes = await bytesOf(exportTable('csv', { ...table, metadata }, { withMetadata: true }));
+    const [comment = ''] = String(bytes).split('\r\n');
+    expect(comment).not.toContain(',');
+    expect(JSON.parse(comment.replace('# question: ', ''))).toEqual({ metrics: ['x,=1+1,'] });
+  });
+
   it('gives back any text and any number', async () => {
     const cells = fc.tuple(
       fc.oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom(...HOSTILE_TEXTS)),

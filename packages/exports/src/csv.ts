@@ -28,7 +28,8 @@ export async function* writeCsv(table: ExportedTable, options: CsvOptions): Asyn
 }
 
 function toComment([name, value]: [string, unknown]): string {
-  return `# ${name}: ${JSON.stringify(value)}`;
+  // No comma within it, which would make a cell of what follows: one that a spreadsheet might compute.
+  return `# ${name}: ${JSON.stringify(value)?.replaceAll(',', String.raw`\u002c`)}`;
 }
 
 function toLine(row: TableRow, columns: readonly TableColumn[]): string {

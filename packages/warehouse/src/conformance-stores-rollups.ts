@@ -139,6 +139,24 @@ export function describeRollupStore(current: () => Stores): void {
       expect(await recompute(organization, { bucketStartsMs: [] })).toBe(0);
     });
 
+    it('would have a row for each combination of rolled-up dimensions that raw has', async () => {
+      const organization = organizationId();
+      const dimensions = { plan: 'data.plan' } as const;
+      await store(organization, [
+        eventAt(NOON_MS, { value: '1', dimensions: ['free', ''] }),
+        eventAt(NOON_MS + 1, { value: '2', dimensions: ['free', ''] }),
+        eventAt(NOON_MS + MINUTE_MS, { value: '3', dimensions: ['paid', ''] }),
+      ]);
+      const combinationsOf = (measure: ReturnType<typeof measureOf>) =>
+        current().rollups.combinationsOf(organization, measure);
+      expect(await combinationsOf(measureOf({ aggregation: 'count', dimensions }))).toBe(2);
+      expect(await combinationsOf(measureOf({ aggregation: 'count' }))).toBe(1);
+      const paid: FieldCondition[] = [{ field: 'data.plan', op: 'eq', value: 'paid' }];
+      expect(await combinationsOf(measureOf({ aggregation: 'count', dimensions, filters: paid }))).toBe(1);
+      const none = measureOf({ aggregation: 'count', dimensions, eventTypes: ['never.happened'] });
+      expect(await combinationsOf(none)).toBe(0);
+    });
+
     it('are the same whatever measures are made with them', async () => {
       const organization = organizationId();
       const dimensions = { plan: 'data.plan' } as const;

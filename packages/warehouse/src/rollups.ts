@@ -3,7 +3,14 @@
  * greatest version stands.
  */
 import type { Measure, OrganizationId, Tier } from '@tidemark/core';
-import { ROLLUP_BUCKET_MS, ROLLUP_TABLE } from './measure-sql.ts';
+import {
+  rawPredicate,
+  ROLLUP_BUCKET_MS,
+  ROLLUP_TABLE,
+  SqlParameters,
+  textOf,
+  UNIQUE_PRECISION,
+} from './measure-sql.ts';
 import type { WarehouseExecutor } from './port.ts';
 import {
   bucketsByRows,
@@ -31,6 +38,9 @@ export interface RecomputeOptions extends BucketSelection {
 /** Most that one call of `compare` gives. */
 export const DIFFERENCES_SHOWN_MAX = 1_000;
 
+/** Of a look through all of an organization's raw. */
+const COMBINATIONS_TIMEOUT_MS = 60_000;
+
 export interface RollupStore {
   /**
    * Recomputes the buckets from raw, as many measures in one INSERT SELECT as its text may hold, then empties the rows of dimensions that
@@ -46,6 +56,11 @@ export interface RollupStore {
    * @throws warehouse-unavailable, query-timeout
    */
   compare(options: Omit<RecomputeOptions, 'version'>): Promise<readonly RollupDifference[]>;
+  /**
+   * How many combinations of rolled-up dimensions all of raw has for the measure, give or take half a percent: a wide bucket may hold as
+   * many rows. @throws warehouse-unavailable, query-timeout
+   */
+  combinationsOf(organization: OrganizationId, measure: Measure): Promise<number>;
   /** Starts of the buckets of one organization within [fromMs, toMs) that have rollup rows, ascending. @throws as `compare` */
   bucketsWithin(
     organization: OrganizationId,
@@ -90,6 +105,18 @@ export function createRollupStore(warehouse: WarehouseExecutor): RollupStore {
         }
       }
       return differences;
+    },
+    async combinationsOf(organization, measure) {
+      const parameters = new SqlParameters();
+      const fields = measure.dimensions.filter(({ rolledUp }) => rolledUp).map(({ field }) => textOf(field));
+      const where = rawPredicate(measure, organization, parameters);
+      const [row] = await warehouse.query<{ combinations: string }>({
+        sql: `SELECT uniqCombined64(${UNIQUE_PRECISION})([${fields.join(', ')}]::Array(String)) AS combinations
+              FROM events WHERE ${where}`,
+        parameters: parameters.values,
+        timeoutMs: COMBINATIONS_TIMEOUT_MS,
+      });
+      return Number(row?.combinations ?? 0);
     },
     async bucketsWithin(organization, tier, fromMs, toMs) {
       const rows = await warehouse.query<{ start: string }>({

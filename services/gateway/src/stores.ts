@@ -10,7 +10,7 @@ const RAW_QUERY_TIMEOUT_MS = MINUTE_MS;
 export interface GatewayStores {
   readonly letters: DeadLetterStore;
   readonly events: Pick<EventStore, 'minutesWithin' | 'minutesFrom' | 'duplicatesWithin' | 'spanOf'>;
-  readonly rollups: Pick<RollupStore, 'bucketsWithin' | 'compare'>;
+  readonly rollups: Pick<RollupStore, 'bucketsWithin' | 'combinationsOf' | 'compare'>;
 }
 
 export function createGatewayStores(warehouse: WarehouseExecutor): GatewayStores {

@@ -252,6 +252,7 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
       },
       rollups: {
         bucketsWithin: () => Promise.resolve([]),
+        combinationsOf: () => Promise.resolve(0),
         compare: () => Promise.resolve([]),
         ...options.rollups,
       },

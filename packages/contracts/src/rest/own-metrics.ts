@@ -15,10 +15,16 @@ const FIELD = Type.String({
   description: '`data.<key>[.<key>…]`, `subject`, `source` or `type`',
 });
 
+/** No control characters but line breaks: a NUL is more than the catalog takes. */
+const TEXT_PATTERN = '^[^\\u0000-\\u0009\\u000b-\\u001f\\u007f]*$';
+const text = (options: { readonly minLength?: number; readonly maxLength: number }) =>
+  Type.String({ pattern: TEXT_PATTERN, ...options });
+
 const common = {
-  title: Type.String({ minLength: 1, maxLength: 200 }),
-  description: Type.String({ maxLength: 2_000 }),
+  title: text({ minLength: 1, maxLength: 200 }),
+  description: text({ maxLength: 2_000 }),
   unit: Type.String({
+    pattern: TEXT_PATTERN,
     maxLength: 64,
     description: 'As `ms`, `By`, `{token}`, `%`; a currency (`USD`) makes the values exact decimals',
   }),
@@ -32,7 +38,7 @@ const BaseSchema = Type.Object(
   {
     kind: Type.Literal('base'),
     ...common,
-    eventTypes: Type.Array(Type.String({ minLength: 1, maxLength: 256 }), {
+    eventTypes: Type.Array(text({ minLength: 1, maxLength: 256 }), {
       minItems: 1,
       maxItems: EVENT_TYPES_MAX,
       description: 'Any types, also such that no pack declares',
@@ -44,10 +50,10 @@ const BaseSchema = Type.Object(
             field: FIELD,
             op: oneOf(FILTER_OPERATORS),
             value: Type.Union([
-              Type.String({ maxLength: 4_096 }),
+              text({ maxLength: 4_096 }),
               Type.Number(),
               Type.Boolean(),
-              Type.Array(Type.Union([Type.String({ maxLength: 4_096 }), Type.Number(), Type.Boolean()]), {
+              Type.Array(Type.Union([text({ maxLength: 4_096 }), Type.Number(), Type.Boolean()]), {
                 maxItems: 100,
               }),
             ]),
@@ -64,7 +70,7 @@ const BaseSchema = Type.Object(
       Type.Object(
         {
           key: Type.String({ maxLength: 64 }),
-          title: Type.String({ minLength: 1, maxLength: 200 }),
+          title: text({ minLength: 1, maxLength: 200 }),
           field: FIELD,
           rolledUp: Type.Boolean({
             description: 'True for what has few values; questions about others are answered from raw events',

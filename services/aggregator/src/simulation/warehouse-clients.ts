@@ -107,6 +107,7 @@ export function createSimulatedRollups(
       ),
     compare: unused,
     bucketsWithin: unused,
+    combinationsOf: unused,
     greatestVersion: () =>
       process.request('greatestVersion', READ, (reply) => reply(buckets.greatestVersion())),
   };

@@ -66,7 +66,7 @@ describe("an organization's own metrics", () => {
   it('never stand in for a metric of a pack', async () => {
     const { key } = await tenancy.found();
     expect(await put(key, 'shop.orders', QUEUE)).toMatchObject({ status: 400 });
-    expect(await tenancy.call('DELETE', 'metrics/shop.orders', { key })).toMatchObject({ status: 404 });
+    expect(await tenancy.call('DELETE', 'metrics/shop.orders', { key })).toMatchObject({ status: 400 });
   });
 
   it('are refused with every fault, and the place of each', async () => {
@@ -85,6 +85,8 @@ describe("an organization's own metrics", () => {
       body: { errors: [{ pointer: '/expression' }] },
     });
     expect(await keysOf(key)).not.toContain('own.of_nothing');
+    expect(await put(key, 'own.nul', { ...QUEUE, title: 'a\u0000b' })).toMatchObject({ status: 400 });
+    expect(await tenancy.call('DELETE', 'metrics/own.%00', { key })).toMatchObject({ status: 400 });
   });
 
   it('that hang on a disabled pack say so, and come back with it', async () => {
@@ -108,7 +110,7 @@ describe("an organization's own metrics", () => {
     expect(await backfill('own.queue_depth')).toMatchObject({ status: 202, body: { buckets: 0 } });
     expect(await stored()).toEqual([true]);
     expect(await backfill('own.nothing')).toMatchObject({ status: 404 });
-    expect(await backfill('shop.orders')).toMatchObject({ status: 404 });
+    expect(await backfill('shop.orders')).toMatchObject({ status: 400 });
     await put(key, 'own.double', { ...DERIVED, expression: 'shop.orders * 2' });
     expect(await backfill('own.double')).toMatchObject({ status: 400 });
   });

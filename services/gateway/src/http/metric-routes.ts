@@ -21,6 +21,8 @@ import { problemResponses } from './responses.ts';
 const PATH = '/api/v1/metrics';
 const tags = ['Metrics'];
 
+const OwnKey = Type.Object({ key: Type.String({ pattern: OWN_METRIC_KEY_PATTERN, maxLength: 128 }) });
+
 export interface MetricRoutesOptions {
   readonly catalogues: Catalogues;
   readonly definitions: Pick<Definitions, 'metricsOf' | 'putMetric' | 'deleteMetric'>;
@@ -95,7 +97,7 @@ function registerOwn(app: HttpServer, { catalogues, definitions, access }: Metri
         tags,
         summary: "Declare a metric of the organization's own, or change it",
         description: `Keys begin with \`${OWN_METRIC_PACK}.\`; those of packs are read-only. It is answered at once, over all events that are stored, from raw events; \`POST ${PATH}/{key}/backfill\` has rollups made of it.`,
-        params: Type.Object({ key: Type.String({ pattern: OWN_METRIC_KEY_PATTERN, maxLength: 128 }) }),
+        params: OwnKey,
         body: OwnMetricSchema,
         response: { 200: MetricDescriptionSchema, ...problemResponses(400, 401, 403, 409, 429, 503) },
       },
@@ -131,7 +133,7 @@ function registerOwn(app: HttpServer, { catalogues, definitions, access }: Metri
       schema: {
         tags,
         summary: "Delete a metric of the organization's own; its events stay",
-        params: Type.Object({ key: Type.String() }),
+        params: OwnKey,
         response: { 204: Type.Null(), ...problemResponses(401, 403, 404, 429, 503) },
       },
     },
@@ -156,7 +158,7 @@ function registerBackfill(app: HttpServer, { backfill, gate, auditLog, access }:
         summary: "Have rollups made of a metric of the organization's own, of all that is stored",
         description:
           'Numbers never change by it, questions become faster as the rollups are made. Calling it again does no harm.',
-        params: Type.Object({ key: Type.String() }),
+        params: OwnKey,
         response: {
           202: BackfillStartedSchema,
           ...problemResponses(400, 401, 403, 404, 409, 422, 429, 503),
