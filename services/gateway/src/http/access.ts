@@ -55,12 +55,14 @@ export function createAccess(options: AccessOptions): Access {
   }
 
   return {
-    requires: (wanted, authenticate) => async (request, reply) => {
-      const principal = await (authenticate ?? authenticator.authenticate)(request);
-      assertRole(principal, wanted);
-      await take(principal, reply);
-      principals.set(request.raw, principal);
-    },
+    requires:
+      (wanted, authenticate = (request) => authenticator.authenticate(request)) =>
+      async (request, reply) => {
+        const principal = await authenticate(request);
+        assertRole(principal, wanted);
+        await take(principal, reply);
+        principals.set(request.raw, principal);
+      },
     principalOf,
     actorOf(request) {
       const { organization, credentialId, user } = principalOf(request);

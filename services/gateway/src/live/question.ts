@@ -13,7 +13,18 @@ import {
   WHOLE_ANSWER_BYTES_MAX,
 } from './limits.ts';
 import { LiveMessage } from './message.ts';
-import type { Subscriber } from './subscriber.ts';
+
+/** One who follows a question. */
+export interface Follower {
+  /** Of periodic answers; null: none. */
+  readonly intervalMs: number | null;
+  /** Called when there may be something to take; must not throw or block. */
+  readonly wake: () => void;
+  /** Marks the periodic answer due that belongs to an asking at the instant. */
+  noteAnswered(askedAtMs: number): void;
+  /** @param isOver nothing comes after it */
+  noteFailure(error: unknown, isOver: boolean): void;
+}
 
 interface Range {
   readonly fromMs: number;
@@ -40,7 +51,7 @@ export class LiveQuestion {
   /** Of the newest answer; 0: there is none yet. */
   sequence = 0;
   readonly #name: string;
-  readonly #subscribers = new Set<Subscriber>();
+  readonly #subscribers = new Set<Follower>();
   /** How many have periodic updates so far apart. */
   readonly #intervals = new Map<number, number>();
   #ranges: readonly Range[] | null = null;
@@ -77,11 +88,11 @@ export class LiveQuestion {
     return this.#bytes + this.#updatesBytes;
   }
 
-  get subscribers(): ReadonlySet<Subscriber> {
+  get subscribers(): ReadonlySet<Follower> {
     return this.#subscribers;
   }
 
-  follow(subscriber: Subscriber): void {
+  follow(subscriber: Follower): void {
     this.#subscribers.add(subscriber);
     const { intervalMs } = subscriber;
     if (intervalMs !== null) this.#intervals.set(intervalMs, (this.#intervals.get(intervalMs) ?? 0) + 1);
@@ -92,7 +103,7 @@ export class LiveQuestion {
   }
 
   /** Nothing happens when they do not follow. */
-  unfollow(subscriber: Subscriber, nowMs: number): void {
+  unfollow(subscriber: Follower, nowMs: number): void {
     if (!this.#subscribers.delete(subscriber)) return;
     const { intervalMs } = subscriber;
     const left = intervalMs === null ? 0 : (this.#intervals.get(intervalMs) ?? 0) - 1;

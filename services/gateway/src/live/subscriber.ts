@@ -1,5 +1,5 @@
 import { errorMessage, type LiveMessage } from './message.ts';
-import type { LiveQuestion } from './question.ts';
+import type { Follower, LiveQuestion } from './question.ts';
 
 export interface SubscriberOptions {
   readonly question: LiveQuestion;
@@ -16,7 +16,7 @@ export interface SubscriberOptions {
  * One who follows a question. Nothing is queued for them: they hold the sequence they have been sent, and take what comes next when
  * they can. Who is slow so falls behind at no cost, and takes the newest answer in one step.
  */
-export class Subscriber {
+export class Subscriber implements Follower {
   readonly question: LiveQuestion;
   readonly intervalMs: number | null;
   readonly wake: () => void;
@@ -38,14 +38,12 @@ export class Subscriber {
     this.#period = this.#periodAt(nowMs);
   }
 
-  /** Marks the periodic update due that belongs to an answer asked for at the instant. */
   noteAnswered(askedAtMs: number): void {
     const period = this.#periodAt(askedAtMs);
     this.#isFullDue ||= period > this.#period;
     this.#period = Math.max(period, this.#period);
   }
 
-  /** @param isOver the subscription ends with it */
   noteFailure(error: unknown, isOver: boolean): void {
     this.#failure = error;
     this.isOver = isOver;
