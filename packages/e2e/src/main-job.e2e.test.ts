@@ -5,6 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe } from '@jest/globals';
 import { describeCachedAnswers } from './cached-answers.ts';
 import { describeCredentials } from './credentials.ts';
+import { describeDocumented } from './documented.ts';
 import { describeEventsIn } from './events-in.ts';
 import { describeLiveFeed } from './live-feed.ts';
 import { describeOperators } from './operators.ts';
@@ -44,4 +45,5 @@ describe(`Tidemark, ${profileUnderTest()}`, () => {
       () => system,
       () => stateDir,
     ));
+  describe('documented', () => describeDocumented(() => system));
 });
