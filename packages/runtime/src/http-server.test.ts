@@ -140,6 +140,13 @@ describe('createHttpServer', () => {
   });
 
   it.each([
+    ['a missing Host', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'invalid-request'],
+    [
+      'an expectation nobody knows',
+      'GET / HTTP/1.1\r\nHost: x\r\nExpect: 200-ok\r\nConnection: close\r\n\r\n',
+      404,
+      'not-found',
+    ],
     [
       'headers beyond 16 KiB',
       `GET / HTTP/1.1\r\nHost: x\r\nX-Large: ${'x'.repeat(20_000)}\r\n\r\n`,
@@ -162,7 +169,7 @@ describe('createHttpServer', () => {
     });
     const [head, body] = answer.split('\r\n\r\n');
     expect(head).toContain(`HTTP/1.1 ${status} `);
-    expect(head).toContain(`Content-Type: ${PROBLEM_MEDIA_TYPE}`);
+    expect(head?.toLowerCase()).toContain(`content-type: ${PROBLEM_MEDIA_TYPE}`);
     expect(JSON.parse(body ?? '')).toMatchObject({ status, code, retryable: false });
   });
 

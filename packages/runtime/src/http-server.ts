@@ -59,7 +59,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     bodyLimit: BODY_BYTES_MAX,
     routerOptions: { maxParamLength: PATH_PARAMETER_LENGTH_MAX },
-    http: { maxHeaderSize: HEADER_BYTES_MAX },
+    // Node's own refusal of a request without `Host` says nothing: see `onRequest`.
+    http: { maxHeaderSize: HEADER_BYTES_MAX, requireHostHeader: false },
     forceCloseConnections: 'idle',
     // Fastify's own answer says neither what it is nor when to come again: see `preClose`.
     return503OnClosing: false,
@@ -83,17 +84,22 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0] ?? '';
     const allowed = methodsOf(path);
-    if (allowed.length === 0)
+    // What a route of files does not find was asked for as it should be.
+    if (allowed.length === 0 || allowed.includes(request.method))
       return sendProblem(new AppError('not-found', `nothing is at ${path}`), request, reply);
     void reply.header('allow', allowed.join(', '));
     const detail = `${path} answers ${allowed.join(', ')}, not ${request.method}`;
     return sendProblem(new AppError('method-not-allowed', detail), request, reply);
   });
+  // An expectation that nobody knows may be passed over (RFC 9110, 10.1.1); Node would refuse it without a word.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   let isClosing = false;
   app.addHook('onRequest', async (request, reply) => {
     void reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
     if (isClosing)
       throw new AppError('stopping', 'send it again', { retryAfterSeconds: STOPPING_RETRY_AFTER_SECONDS });
+    if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
+      throw new AppError('invalid-request', 'the header Host is missing');
   });
   // A connection that is kept alive after its answer would hold up the end of the server.
   app.addHook('preClose', async () => {
