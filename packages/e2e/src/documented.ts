@@ -13,7 +13,7 @@ const DOCS = path.join(findRepositoryRoot(), 'docs');
 const PACK_PAGES = readdirSync(path.join(DOCS, 'packs'))
   .filter((page) => page !== 'README.md')
   .map((page) => path.join('packs', page));
-const PAGES = ['api-guide.md', 'define-a-metric.md', ...PACK_PAGES];
+const PAGES = ['api-guide.md', 'define-a-metric.md', ...PACK_PAGES, 'exports.md', 'access.md'];
 const PAGE_TIMEOUT_MS = 240_000;
 /** Of what a page prints, so much is told when it fails. */
 const TOLD_CHARACTERS = 2_000;
@@ -40,6 +40,8 @@ async function failureOf(page: string, system: System): Promise<string | null> {
         TIDEMARK_URL: system.gatewayUrl,
         TIDEMARK_INGEST_URL: system.ingestUrl,
         TIDEMARK_API_KEY: system.adminKey,
+        ADMIN: system.adminKey,
+        OPERATOR: system.adminKey,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: PAGE_TIMEOUT_MS - 5_000,
