@@ -55,6 +55,7 @@ const ROLE_OF: Readonly<Record<string, Role>> = {
   'POST /api/v1/api-keys': 'admin',
   'POST /api/v1/api-keys/:id/rotate': 'admin',
   'DELETE /api/v1/api-keys/:id': 'admin',
+  'GET /api/v1/analytics/health': 'viewer',
   'GET /api/v1/audit-log': 'admin',
   'PUT /api/v1/metrics/:key': 'admin',
   'DELETE /api/v1/metrics/:key': 'admin',
@@ -205,6 +206,19 @@ describe('status', () => {
       dirtyBuckets: 3,
       deadLetters: 2,
     });
+  });
+
+  it.each([
+    ['ok', NOW_MS - 120_000, 5],
+    ['behind', NOW_MS - 120_001, 5],
+    ['halted', NOW_MS, 8],
+  ])('says in a word how fresh numbers are: %s', async (status, arrivedThroughMs, nextOffset) => {
+    const progress = [0, 1].map((partition) => ({ partition, nextOffset, arrivedThroughMs }));
+    const gateway = await open({ progress });
+    const { body } = await call(gateway, 'GET', '/api/v1/analytics/health', { key: gateway.keyOf.viewer });
+    // The watermark is told in whole minutes.
+    const completeThrough = new Date(Math.floor(arrivedThroughMs / 60_000) * 60_000).toISOString();
+    expect(body).toMatchObject({ status, asOf: '2026-01-15T12:00:00.000Z', completeThrough });
   });
 
   it('says when a partition was made anew, and takes all of it for lag', async () => {

@@ -155,7 +155,7 @@ export function registerGatewayRoutes(app: HttpServer, options: GatewayRoutesOpt
   registerCacheRoutes(app, { answers, auditLog: catalog.auditLog, access });
   registerLiveRoutes(app, { ...options, hub: createLiveHub({ ...options, answers, engine }), access });
   registerExports(app, options, { answers, engine, access });
-  registerStatusRoutes(app, { bus, pipeline: catalog.pipeline, access, allowedLatenessMs });
+  registerStatusRoutes(app, { bus, pipeline: catalog.pipeline, access, clock, allowedLatenessMs });
   registerLedgerRoutes(app, {
     bus,
     ledger: catalog.ledger,
