@@ -125,6 +125,13 @@ describe('createHttpServer', () => {
   it.each([
     ['broken JSON', '{"a":', 'application/json', 400, 'malformed-body'],
     ['a __proto__ key', '{"__proto__":{"isAdmin":true}}', 'application/json', 400, 'malformed-body'],
+    [
+      'a thousand levels',
+      `${'{"not":'.repeat(1_000)}1${'}'.repeat(1_000)}`,
+      'application/json',
+      400,
+      'malformed-body',
+    ],
     ['a foreign media type', 'x', 'text/csv', 415, 'unsupported-media-type'],
     ['1 MiB too much', `"${'x'.repeat(1024 * 1024)}"`, 'application/json', 413, 'body-too-large'],
   ])('refuses %s', async (_what, payload, contentType, status, code) => {

@@ -10,6 +10,7 @@ import fastify, {
   type RawServerDefault,
 } from 'fastify';
 import { collectRoutes } from './allowed-methods.ts';
+import { isDeeperThan } from './json-depth.ts';
 import type { Logger } from './logger.ts';
 import { answerBrokenRequest, HEADER_BYTES_MAX } from './broken-request.ts';
 import { answerError, sendProblem } from './problem-handler.ts';
@@ -23,6 +24,8 @@ export const CONNECTION_TIMEOUT_MS = 60_000;
 export const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 /** Of JSON bodies of ordinary routes; doors for bulk data read their bodies themselves. */
 export const BODY_BYTES_MAX = 1024 * 1024;
+/** Levels of objects and arrays in JSON bodies of ordinary routes: schemas and readers recurse, and the stack ends. */
+const BODY_DEPTH_MAX = 100;
 export const PATH_PARAMETER_LENGTH_MAX = 512;
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
@@ -78,6 +81,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const parseJson = app.getDefaultJsonParser('error', 'error');
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body.length === 0) done(null);
+    else if (isDeeperThan(body.toString(), BODY_DEPTH_MAX))
+      done(new AppError('malformed-body', `the body is nested deeper than ${BODY_DEPTH_MAX} levels`));
     else void parseJson(request, body.toString(), done);
   });
   const methodsOf = collectRoutes(app);
