@@ -48,10 +48,17 @@ export async function appendAudit(
     actor.credentialId,
     actor.user,
     action,
-    target,
-    JSON.stringify(details),
+    toStorable(target),
+    JSON.stringify(details, (_name, value: unknown) =>
+      typeof value === 'string' ? toStorable(value) : value,
+    ),
     actor.requestId,
   ]);
+}
+
+/** Postgres holds neither NUL nor half a surrogate pair, and both may stand in what was asked: U+FFFD stands for them. */
+function toStorable(text: string): string {
+  return Buffer.from(text, 'utf8').toString('utf8').replaceAll('\0', '\ufffd');
 }
 
 export function createAuditLog(executor: Pick<SqlExecutor, 'query'>): AuditLog {

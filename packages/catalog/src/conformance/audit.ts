@@ -23,6 +23,17 @@ export function describeAudit(replicas: () => Replicas): void {
       await catalog().organizations.ensure(GLOBEX, 'Globex', NOW_MS);
     });
 
+    it('keeps what it cannot hold as the sign for that', async () => {
+      const details = { filter: { contains: '\0', type: '\ud800 \\u0000' } };
+      const entry = { organization: ACME, action: 'rollups.rebuild', target: 'a\0', details } as const;
+      await catalog().auditLog.append(entry, actor());
+      const [kept] = await list();
+      expect([kept?.target, kept?.details]).toEqual([
+        'a\ufffd',
+        { filter: { contains: '\ufffd', type: '\ufffd \\u0000' } },
+      ]);
+    });
+
     it('has an entry for every change, and none for what changed nothing', async () => {
       const { apiKeys, users, definitions, organizations } = catalog();
       const user = {
