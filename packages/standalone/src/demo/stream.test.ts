@@ -4,6 +4,8 @@ import { PACKS } from '@tidemark/packs';
 import { createDemoStream, type DemoEvent } from './stream.ts';
 
 const SEED = 'test';
+/** A shop that calls language models: the other packs have no events here. */
+const SHOWN_PACKS = ['llm', 'http'];
 /** A Monday. */
 const START_MS = Date.parse('2026-03-02T00:00:00Z');
 const END_MS = START_MS + 14 * DAY_MS;
@@ -54,11 +56,13 @@ describe('createDemoStream', () => {
     expect(times.every((time, index) => index === 0 || (times[index - 1] ?? 0) <= time)).toBe(true);
   });
 
-  it('feeds every metric of both packs with fields that they declare', () => {
+  it('sends every type of two packs, with fields that they declare', () => {
     const catalogue = createCatalogue(PACKS);
     const types = new Set(fortnight.map(({ type }) => type));
     expect([...types].toSorted()).toEqual(
-      PACKS.flatMap(({ eventTypes }) => eventTypes.map(({ type }) => type)).toSorted(),
+      PACKS.filter(({ key }) => SHOWN_PACKS.includes(key))
+        .flatMap(({ eventTypes }) => eventTypes.map(({ type }) => type))
+        .toSorted(),
     );
     for (const { type, data } of fortnight.slice(0, 5_000)) {
       const declared = catalogue.eventType(type)?.fields.map(({ field }) => field) ?? [];

@@ -104,6 +104,7 @@ const NO_ACTS: readonly string[] = [
   'POST /api/v1/query/distribution',
   'POST /api/v1/query/export',
   'POST /api/v1/events/export',
+  'POST /api/v1/live',
   'POST /api/v1/analytics/verify',
   'POST /api/v1/cache/refresh',
   'POST /api/v1/analytics/refresh-cache',
