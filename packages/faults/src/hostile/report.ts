@@ -1,4 +1,5 @@
 /** The account of a run, for people. */
+import { renderEvidence } from './evidence.ts';
 import type { HostileReport } from './run.ts';
 
 export function renderHostileReport(report: HostileReport): string {
@@ -7,10 +8,7 @@ export function renderHostileReport(report: HostileReport): string {
   return [
     `${report.isPassed ? 'PASSED' : 'FAILED'}: ${answers.requests} requests to ${report.operations} operations in ${report.seconds} s, seed ${report.seed}`,
     '',
-    ...evidence.map(
-      (one) =>
-        `[${one.serial}] ${one.breach}: ${one.operation}, ${one.caller}, ${one.attack}\n    ${one.detail}\n    ${one.request.slice(0, 700).replaceAll('\n', '\n    ')}`,
-    ),
+    ...evidence.map(renderEvidence),
     '',
     `answers by status: ${Object.entries(answers.byStatus)
       .map(([status, times]) => `${status} ${times}`)

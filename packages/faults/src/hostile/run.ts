@@ -3,10 +3,11 @@ import { createRandom } from '../random.ts';
 import { Accepted, type Books } from './accepted.ts';
 import { Bystander, type BystanderFigures } from './bystander.ts';
 import { createJsonCalls } from './json-calls.ts';
-import { judgeAnswer, timeBounds } from './judge.ts';
+import { judgeAnswer, type Judgement, timeBounds } from './judge.ts';
 import { type OpenApiDocument, type Operation, operationsOf } from './operations.ts';
 import { type PlannedRequest, planRequest, turnsOf } from './plan.ts';
 import { sendRaw } from './raw-http.ts';
+import { renderEvidence } from './evidence.ts';
 import { setUpWorld } from './setup.ts';
 import { type Evidence, Tally, type TallyFigures } from './tally.ts';
 import type { HostileTarget } from './target.ts';
@@ -15,6 +16,9 @@ import type { World } from './world.ts';
 /** Longer than any request may take: what is slower counts as no answer. */
 const TIMEOUT_MS = 180_000;
 const AT_ONCE = 4;
+/** What the product reads of a request before it refuses the rest. */
+const BODY_BYTES_MAX = 1024 * 1024;
+const HEAD_BYTES_MAX = 15 * 1024;
 const REPAIR_EVERY = 200;
 const PROGRESS_EVERY = 1_000;
 const MEMORY_EVERY = 50;
@@ -22,8 +26,8 @@ const MEMORY_EVERY = 50;
 const BYSTANDER_MS_FLOOR = 500;
 const BYSTANDER_TIMES_MAX = 3;
 const OPEN_API_PATH = '/api/v1/openapi.json';
-/** Levels of pino: 50 is an error nobody expected, 60 the end. */
-const BAD_LINE = /"level":(?:50|60)|unhandled|uncaught/i;
+/** An error that nobody expected, or the end. */
+const BAD_LINE = /"level":"(?:error|fatal)"|unhandled|uncaught/i;
 const BAD_LINES_SHOWN = 10;
 
 export interface RunOptions {
@@ -52,6 +56,9 @@ export interface HostileReport {
 
 /** Requests that break off on purpose: HTTP knows no other answer. */
 const UNANSWERED_BY_RIGHT: readonly ((request: PlannedRequest) => boolean)[] = [
+  // Refused while it is still being sent: the answer may be lost with the connection that is closed on it.
+  ({ body }) => (body?.length ?? 0) > BODY_BYTES_MAX,
+  ({ target, headers }) => target.length + headers.flat().join('').length > HEAD_BYTES_MAX,
   // A tunnel: a server that makes none closes the connection (Node, `connect` without a listener).
   ({ method }) => method === 'CONNECT',
 ];
@@ -85,6 +92,11 @@ export async function runHostile(options: RunOptions): Promise<HostileReport> {
     }
   }
 
+  function tell(serial: number, request: PlannedRequest, judgement: Judgement): void {
+    const evidence = tally.breach(serial, request, judgement);
+    if (evidence !== null) log(renderEvidence(evidence));
+  }
+
   async function exchange(serial: number, request: PlannedRequest): Promise<void> {
     const { hostname, port } = new URL(urlOf(request.operation));
     try {
@@ -96,12 +108,11 @@ export async function runHostile(options: RunOptions): Promise<HostileReport> {
       });
       tally.answered(request, answer);
       accepted.take(request, request.target, answer);
-      for (const judgement of judgeAnswer(request, answer, world, bounds))
-        tally.breach(serial, request, judgement);
+      for (const judgement of judgeAnswer(request, answer, world, bounds)) tell(serial, request, judgement);
     } catch (error) {
       tally.unanswered();
       if (UNANSWERED_BY_RIGHT.some((isRight) => isRight(request))) return;
-      tally.breach(serial, request, { breach: 'no answer', detail: String(error) });
+      tell(serial, request, { breach: 'no answer', detail: String(error) });
       const [ended] = target.ended();
       if (ended !== undefined) throw new Error(`${ended} ended at request ${serial}`, { cause: error });
     }

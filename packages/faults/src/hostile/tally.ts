@@ -64,11 +64,12 @@ export class Tally {
     countOne(this.#byStatus, 'none');
   }
 
-  breach(serial: number, request: PlannedRequest, { breach, detail }: Judgement): void {
+  /** @returns what to tell of it at once; null when enough of its kind are known */
+  breach(serial: number, request: PlannedRequest, { breach, detail }: Judgement): Evidence | null {
     countOne(this.#breaches, breach);
-    if ((this.#breaches.get(breach) ?? 0) > EVIDENCE_MAX) return;
+    if ((this.#breaches.get(breach) ?? 0) > EVIDENCE_MAX) return null;
     const { operation, attack, caller } = request;
-    this.evidence.push({
+    const evidence = {
       serial,
       breach,
       detail,
@@ -76,7 +77,9 @@ export class Tally {
       attack,
       caller: caller.name,
       request: shown(request),
-    });
+    };
+    this.evidence.push(evidence);
+    return evidence;
   }
 
   figures(): TallyFigures {

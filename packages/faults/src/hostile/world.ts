@@ -134,16 +134,17 @@ export function createWords(catalogue: {
   };
 }
 
-/** Ids of what an attacked organization has, made so that it may be lost. */
+/** Ids of what an attacked organization has, made so that it may be lost. They are sent in others' names too: none holds the canary. */
 export async function makeBelongings(
   calls: JsonCalls,
   key: string,
   canary: string,
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const users: string[] = [];
+  const name = createHash('sha256').update(canary).digest('hex').slice(0, 12);
   const keys: string[] = [];
   for (let index = 0; index < 3; index += 1) {
-    const id = `user-${canary}-${index}`;
+    const id = `user-${name}-${index}`;
     const body = { id, name: `name ${canary}`, email: `${canary}@example.org`, role: 'admin' };
     await calls.send('POST', '/api/v1/users', key, body);
     users.push(id);
@@ -154,7 +155,7 @@ export async function makeBelongings(
     });
     keys.push(textOf(made, 'id'));
   }
-  const metric = `own.${canary.replaceAll('-', '_')}`;
+  const metric = `own.m${name}`;
   await calls.send('PUT', `/api/v1/metrics/${metric}`, key, {
     kind: 'base',
     title: `title ${canary}`,
