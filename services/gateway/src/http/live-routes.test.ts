@@ -314,6 +314,30 @@ describe('the live feed over a WebSocket', () => {
 });
 
 describe('upgrades', () => {
+  it('to a WebSocket where there is none are requests like others', async () => {
+    const { gateway, port } = await open();
+    const socket = net.connect(port, '127.0.0.1');
+    closing.push(() => void socket.destroy());
+    let text = '';
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    const head = [
+      'GET /api/v1/openapi.json HTTP/1.1',
+      'Host: x',
+      `Authorization: Bearer ${gateway.keyOf.viewer}`,
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: x',
+    ].join('\r\n');
+    socket.write(`${head}\r\n\r\n`);
+    await until('the whole document', () => {
+      const [, length] = /content-length: (\d+)/i.exec(text) ?? [];
+      const body = text.split('\r\n\r\n')[1] ?? '';
+      return length !== undefined && Buffer.byteLength(body) === Number(length);
+    });
+    expect(text).toMatch(/^HTTP\/1\.1 200 OK/);
+  });
+
   it('to anything else are requests like others', async () => {
     const { gateway, port } = await open();
     const body = JSON.stringify(QUERY);

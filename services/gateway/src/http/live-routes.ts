@@ -47,6 +47,8 @@ export interface LiveRoutesOptions {
   readonly telemetry: Pick<Telemetry, 'increment' | 'set'>;
 }
 
+const SOCKET_PATH = '/api/v1/ws/analytics/';
+
 interface Live extends LiveRoutesOptions {
   readonly connections: LiveConnections;
   readonly onRequest: ReturnType<Access['requires']>;
@@ -63,7 +65,7 @@ export function registerLiveRoutes(app: HttpServer, options: LiveRoutesOptions):
   // What it adds to every route ends connections that asked for a WebSocket where there is none.
   void app.register(websocket, {
     options: {
-      server: websocketUpgrades(app.server) as typeof app.server,
+      server: websocketUpgrades(app.server, SOCKET_PATH) as typeof app.server,
       maxPayload: MESSAGE_BYTES_MAX,
       perMessageDeflate: false,
       clientTracking: false,
@@ -86,7 +88,7 @@ function registerSocket(app: HttpServer, live: Live): void {
   const { access, onRequest, authenticator, connections } = live;
   app.route({
     method: 'GET',
-    url: '/api/v1/ws/analytics/:organization',
+    url: `${SOCKET_PATH}:organization`,
     exposeHeadRoute: false,
     onRequest: [
       onRequest,

@@ -9,11 +9,12 @@ import type { Duplex } from 'node:stream';
 
 const UPGRADE_HEADERS = new Set(['upgrade', 'connection', 'http2-settings']);
 
-/** Emits `upgrade`, as the server does, for WebSockets alone. */
-export function websocketUpgrades(server: Server): EventEmitter {
+/** Emits `upgrade`, as the server does, for WebSockets to the paths that begin so. Elsewhere there is none to upgrade to. */
+export function websocketUpgrades(server: Server, pathPrefix: string): EventEmitter {
   const upgrades = new EventEmitter();
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket') {
+    const isWanted = request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket';
+    if (isWanted && request.url?.startsWith(pathPrefix) === true) {
       upgrades.emit('upgrade', request, socket, head);
     } else giveBack(server, request, socket, head);
   });
