@@ -19,7 +19,11 @@ export async function registerOpenApi(
       info: { ...options, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
       components: {
         securitySchemes: {
-          bearer: { type: 'http', scheme: 'bearer', description: 'An API key (tm_…), or a token of a trusted issuer' },
+          bearer: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'An API key (tm_…), or a token of a trusted issuer',
+          },
           apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
         },
       },

@@ -212,7 +212,8 @@ export const TELEMETRY = {
   tidemark_gateway_live_closes_total: {
     kind: 'counter',
     unit: 'connections',
-    meaning: 'Connections of the live feed that the gateway ended, by close code; lost: no heartbeat came back',
+    meaning:
+      'Connections of the live feed that the gateway ended, by close code; lost: no heartbeat came back',
     labels: ['code'],
   },
   tidemark_gateway_live_update_seconds: {
