@@ -1,7 +1,7 @@
 /** `POST /api/v1/query/distribution`. */
 import Type from 'typebox';
 import { QueryRequestSchema } from './query.ts';
-import { nullable } from './schema-parts.ts';
+import { nullable } from './shapes.ts';
 
 const { from, to, timeZone, weekStart, filters, groupBy, limit } = QueryRequestSchema.properties;
 

@@ -1,8 +1,7 @@
 /** `POST /api/v1/query/export`, `GET` and `POST /api/v1/events/export`, `GET /api/v1/exports/{id}`. */
 import { EXPORT_FORMATS, FILTER_OPERATORS } from '@tidemark/core';
 import Type from 'typebox';
-import { nullable, oneOf } from './schema-parts.ts';
-import { countOf, FROM_TEXT, Instant, TO_TEXT } from './shapes.ts';
+import { countOf, FROM_TEXT, Instant, nullable, oneOf, TO_TEXT } from './shapes.ts';
 
 const EXPORT_STATES = ['running', 'done', 'failed', 'aborted'] as const;
 

@@ -2,7 +2,7 @@
 import { AGGREGATIONS, FILTER_OPERATORS, OWN_METRIC_PACK, type OwnMetricDeclaration } from '@tidemark/core';
 import Type, { type Static } from 'typebox';
 import { Value } from 'typebox/value';
-import { oneOf } from './schema-parts.ts';
+import { oneOf } from './shapes.ts';
 
 export const OWN_METRIC_KEY_PATTERN = `^${OWN_METRIC_PACK}\\.[a-z0-9_]+(\\.[a-z0-9_]+){0,3}$`;
 /** Each costs every statement about the metric. */

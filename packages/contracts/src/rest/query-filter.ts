@@ -10,7 +10,7 @@ import {
 } from '@tidemark/core';
 import Type from 'typebox';
 import { Value } from 'typebox/value';
-import { oneOf } from './schema-parts.ts';
+import { oneOf } from './shapes.ts';
 
 const Scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
 

@@ -10,7 +10,7 @@ import {
 } from '@tidemark/core';
 import Type, { type Static } from 'typebox';
 import { FilterTextSchema, parseFilterTexts, QueryFilterSchema } from './query-filter.ts';
-import { nullable, oneOf } from './schema-parts.ts';
+import { nullable, oneOf } from './shapes.ts';
 
 const Instant = (description: string) => Type.String({ minLength: 1, maxLength: 64, description });
 

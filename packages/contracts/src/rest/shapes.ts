@@ -6,6 +6,9 @@ export const oneOf = <const T extends string>(
   options: { readonly description?: string } = {},
 ) => Type.Unsafe<T>({ type: 'string', enum: [...values], ...options });
 
+export const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
+  Type.Union([schema, Type.Null()]);
+
 export const Count = Type.Integer({ minimum: 0 });
 
 export const countOf = (description: string) => Type.Integer({ minimum: 0, description });

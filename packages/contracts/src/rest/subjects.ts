@@ -2,7 +2,7 @@
 import type { CatalogueSubject } from '@tidemark/core';
 import Type, { type Static } from 'typebox';
 import { FilterTextSchema } from './query-filter.ts';
-import { nullable, oneOf } from './schema-parts.ts';
+import { nullable, oneOf } from './shapes.ts';
 
 const ATTRIBUTES = Type.Optional(
   Type.String({ description: 'Keys of attributes, separated by commas; all when absent' }),

@@ -10,13 +10,12 @@ import {
 import Type, { type TObject, type TSchema } from 'typebox';
 import { FilterTextSchema, parseFilterTexts, QueryFilterSchema } from './query-filter.ts';
 import { AnswerSchema } from './query.ts';
-import { instantText, oneOf } from './shapes.ts';
+import { instantText, nullable, oneOf } from './shapes.ts';
 
 const TEXT_LENGTH_MAX = 512;
 const METRICS_MAX = 20;
 const FILTERS_MAX = 64;
 
-const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const Value = AnswerSchema.properties.series.items.properties.points.items.properties.value;
 const Dimensions = AnswerSchema.properties.series.items.properties.dimensions;
 const Share = Type.Union([Type.Number({ minimum: 0, maximum: 1 }), Type.Null()]);

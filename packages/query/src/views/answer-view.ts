@@ -35,7 +35,7 @@ import {
 const SECTIONS_AT_ONCE_MAX = 4;
 
 /** What a section without a range of its own is about, when the asker names none. */
-export const DEFAULT_RANGE = { from: 'now-24h', to: 'now' } as const;
+const DEFAULT_RANGE = { from: 'now-24h', to: 'now' } as const;
 
 /** The questions that sections ask. Every implementation binds the principal's organization itself. */
 export interface ViewSources {

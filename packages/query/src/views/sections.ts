@@ -70,11 +70,6 @@ export interface TrendSection extends SectionContext {
   readonly trend: Trend;
 }
 
-/** How a selection is named in an answer. */
-export function nameOf(selection: MetricSelection): string {
-  return typeof selection === 'string' ? selection : selection.as;
-}
-
 function unitsOf(
   selections: readonly MetricSelection[],
   catalogue: Catalogue,

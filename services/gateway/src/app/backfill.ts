@@ -13,7 +13,7 @@ export interface BackfillDependencies extends Omit<RebuildDependencies, 'events'
 }
 
 /** Combinations of rolled-up dimensions of an own metric: beyond, rollups would be no smaller than the events they are made of. */
-export const OWN_COMBINATIONS_MAX = 10_000;
+const OWN_COMBINATIONS_MAX = 10_000;
 
 /**
  * Has rollups made of a metric of an organization's own, of all that is stored: adopts its measure, marks every bucket that has such
