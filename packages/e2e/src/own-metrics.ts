@@ -1,7 +1,6 @@
 import { expect, it } from '@jest/globals';
-import type { Answer } from '@tidemark/core';
 import { waitUntil } from '@tidemark/testkit/cluster';
-import { ask, call, send, untilStored } from './client.ts';
+import { ask, askAnew, call, send, untilStored } from './client.ts';
 import type { System } from './system.ts';
 
 const DAY = '2025-02-03';
@@ -45,16 +44,13 @@ export function describeOwnMetrics(system: () => System): void {
   }
 
   /** Not what was answered before: from where it is read is what matters here. */
-  async function samples(): Promise<Answer> {
-    const { status, body } = await request('POST', 'query?use_cache=false', {
+  const samples = () =>
+    askAnew(system(), {
       metrics: ['own.samples', 'own.depth_p90'],
       from: `${DAY}T00:00:00Z`,
       to: `${DAY}T12:00:00Z`,
       groupBy: ['queue'],
     });
-    expect(status).toBe(200);
-    return body as unknown as Answer;
-  }
 
   it('are answered at once of what is stored, then from rollups, and the numbers stay the same', async () => {
     await sendSamples('before', 120);

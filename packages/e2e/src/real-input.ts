@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from '@jest/globals';
-import { ask, command, startCommand, untilRolledUp, untilStored, valueOf } from './client.ts';
+import { ask, askAnew, command, startCommand, untilRolledUp, untilStored, valueOf } from './client.ts';
 import { findSharedData } from './shared-data.ts';
 import type { System } from './system.ts';
 
@@ -68,7 +68,7 @@ export function describeRealInput(system: () => System, stateDir: () => string):
     'adds up to the same by minute, from raw and from rollups',
     async () => {
       const byMinute = async () => {
-        const answer = await ask(system(), {
+        const answer = await askAnew(system(), {
           metrics: TOKENS,
           ...DAY,
           groupBy: ['service'],
@@ -88,7 +88,7 @@ export function describeRealInput(system: () => System, stateDir: () => string):
       await byMinute();
       await untilRolledUp(system(), (status) => Number(status['dirtyBuckets']) === 0);
       expect((await byMinute()).tiersRead).toEqual(['1m']);
-      expect((await ask(system(), { metrics: TOKENS, ...DAY })).tiersRead).toEqual(['1d']);
+      expect((await askAnew(system(), { metrics: TOKENS, ...DAY })).tiersRead).toEqual(['1d']);
       await expectAzureTotals();
     },
     150_000,

@@ -7,7 +7,7 @@ import { findBundle, findRepositoryRoot } from './repository.ts';
 
 const ROOT = findRepositoryRoot();
 
-/** Stands for whatever `.env` holds: a key, because that is the only value with a form of its own. */
+/** Stands for what `.env` must hold: a key, because that is the only such value with a form of its own. */
 function mintKey(): string {
   return execFileSync(process.execPath, ['scripts/mint-key.mjs'], { cwd: ROOT, encoding: 'utf8' }).trim();
 }
@@ -15,7 +15,13 @@ function mintKey(): string {
 function readServiceEnvironment(name: string, secret: string): Record<string, string> {
   const entries = Object.entries(readComposeFile().services[name]?.environment ?? {});
   return Object.fromEntries(
-    entries.map(([key, value]) => [key, String(value).replaceAll(/\$\{[^}]+\}/g, secret)]),
+    entries.map(([key, value]) => [
+      key,
+      // What has a default stays at it, as where `.env` does not name it.
+      String(value)
+        .replaceAll(/\$\{[^}:]+:-([^}]*)\}/g, '$1')
+        .replaceAll(/\$\{[^}]+\}/g, secret),
+    ]),
   );
 }
 
