@@ -271,13 +271,13 @@ export function describePacksServed(system: () => System, stateDir: () => string
     const recorded = await call(`${system().ingestUrl}/api/v1/analytics/metrics?wait=visible&timeout=60`, {
       key: system().adminKey,
       body: JSON.stringify([
-        { name: 'queue.depth', type: 'gauge', value: 3, labels: { host: 'a' }, time },
-        { name: 'queue.depth', type: 'gauge', value: '4.5', labels: { host: 'b' }, time },
-        { name: 'queue.depth', type: 'level', value: 1 },
+        { name: 'served.depth', type: 'gauge', value: 3, labels: { host: 'a' }, time },
+        { name: 'served.depth', type: 'gauge', value: '4.5', labels: { host: 'b' }, time },
+        { name: 'served.depth', type: 'level', value: 1 },
       ]),
     });
     expect(recorded.body).toMatchObject({ accepted: 2, rejected: [{ index: 2, pointer: '/type' }] });
-    const { totals } = await view(system(), 'custom/queue.depth?from=now-1h&to=now%2B1m');
+    const { totals } = await view(system(), 'custom/served.depth?from=now-1h&to=now%2B1m');
     expect(figure(totals, 'custom.recorded')).toBe(2);
     expect(figure(totals, 'custom.value_sum')).toBe(7.5);
   });
